@@ -1,0 +1,1 @@
+"""Tests of the Charge Cluster integration; the folders mirror its own."""

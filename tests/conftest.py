@@ -1,0 +1,45 @@
+"""What every test stands on: our integration, loopback only, and one worker for the tests that take the machine.
+
+Fixtures that belong to one room stand in that room's own conftest.
+"""
+
+from pathlib import Path
+
+from homeassistant import loader
+from homeassistant.core import HomeAssistant
+from hypothesis import HealthCheck, settings
+import pytest
+
+# The test package brings a folder of the same name; the one imported first is the one that Home Assistant loads from.
+import custom_components  # noqa: F401 - imported for its place in sys.modules
+
+# Times are judged by scripts/benchmark; here a busy machine must not fail a property.
+settings.register_profile("default", deadline=None, suppress_health_check=[HealthCheck.too_slow], print_blob=True)
+settings.register_profile("long", settings.get_profile("default"), max_examples=5_000)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Search properties deeper where the long tests were asked for."""
+    settings.load_profile("long" if config.option.markexpr == "" else "default")
+
+
+@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark what lies in tests/e2e, and keep it on one worker: two Home Assistants at once starve each other."""
+    end_to_end = Path(__file__).parent / "e2e"
+    for item in items:
+        if end_to_end in item.path.parents:
+            item.add_marker(pytest.mark.e2e)
+            item.add_marker(pytest.mark.xdist_group("e2e"))
+
+
+@pytest.fixture(autouse=True)
+def loopback(socket_enabled: None) -> None:
+    """Let a test open sockets; connecting anywhere but to this machine stays forbidden by Home Assistant's test package."""
+
+
+@pytest.fixture
+async def hass(hass: HomeAssistant) -> HomeAssistant:
+    """Home Assistant, looking for custom integrations in this repository."""
+    hass.data.pop(loader.DATA_CUSTOM_COMPONENTS)
+    return hass
