@@ -1,0 +1,174 @@
+"""What the site means by a charger: one Protocol, whatever wire is behind it.
+
+A charger reports what happened to it as events and carries out limits; it decides nothing. Amps here are on the charge
+point's own terminals (L1, L2, L3 of the connector); the engine maps them to supply phases.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+from ..engine.model import PhaseAmps, VehicleState
+
+
+class LimitOutcome(StrEnum):
+    """What became of a limit that was sent."""
+
+    ACCEPTED = "accepted"
+    REFUSED = "refused"
+    """The charger said no: the limit before it still holds."""
+    UNKNOWN = "unknown"
+    """No answer, or an odd one: it may or may not hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitOrder:
+    """A limit as a charger is to hold it: from now `amps`, after `validity_s` without renewal `fallback_a`."""
+
+    amps: float
+    fallback_a: float
+    validity_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceIdentity:
+    """Who a charge point says it is."""
+
+    vendor: str | None = None
+    model: str | None = None
+    serial: str | None = None
+    firmware: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WentOnline:
+    """A connection was established; what is known of the charger before may no longer hold."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class WentOffline:
+    """The connection ended, or nothing was heard for too long."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Booted:
+    """The charger restarted (or says so): limits of transactions may be gone, its fallback applies."""
+
+    identity: DeviceIdentity
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorStatus:
+    """The state of a connector changed."""
+
+    connector: int
+    vehicle: VehicleState
+    status: str
+    """The charger's own word for it (an OCPP status, for instance), for display."""
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawSample:
+    """What a connector was measured to draw."""
+
+    connector: int
+    amps: PhaseAmps
+    measured_at: float
+    """Monotonic seconds, corrected for the charger's clock; never later than the arrival."""
+    power_w: float | None = None
+    energy_wh: float | None = None
+    """Import register, made monotonic over transactions and restarts of the charger."""
+    voltage_v: PhaseAmps | None = None
+    temperature_c: float | None = None
+    soc_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStarted:
+    """A transaction is stored and runs."""
+
+    connector: int
+    transaction_id: str
+    id_tag: str | None
+    meter_start_wh: float
+    started_at: float
+    """UTC POSIX seconds."""
+    resumed: bool = False
+    """It ran before we (re)started."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TransactionStopped:
+    """A transaction is stored as ended."""
+
+    connector: int
+    transaction_id: str
+    meter_stop_wh: float
+    stopped_at: float
+    """UTC POSIX seconds."""
+    reason: str | None
+
+
+type ChargerEvent = (
+    WentOnline | WentOffline | Booted | ConnectorStatus | DrawSample | TransactionStarted | TransactionStopped
+)
+
+type ReportEvent = Callable[[ChargerEvent], None]
+
+
+class ChargerOffline(Exception):
+    """The charger has no connection, so that nothing can be asked of it."""
+
+
+class OperationRefused(Exception):
+    """The charger answered that it will not; `answer` is its own word."""
+
+    def __init__(self, answer: str) -> None:
+        super().__init__(answer)
+        self.answer = answer
+
+
+class Charger(Protocol):
+    """A charge point with one or more connectors, numbered from 1."""
+
+    @property
+    def online(self) -> bool:
+        """Return whether it can be talked to."""
+
+    @property
+    def identity(self) -> DeviceIdentity:
+        """Return who it says it is."""
+
+    def listen(self, report: ReportEvent) -> Callable[[], None]:
+        """Have events reported, at once all that describes the present state; return what ends it."""
+
+    async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
+        """Make a connector hold a limit; a newer order for the same connector replaces one still queued."""
+
+    async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
+        """Store the permanent fallback, if the charger does not hold it already."""
+
+    async def start(self, connector: int, id_tag: str) -> None:
+        """Start a transaction from here. Raises ChargerOffline, OperationRefused."""
+
+    async def stop(self, connector: int) -> None:
+        """Stop the running transaction. Raises ChargerOffline, OperationRefused."""
+
+    async def reset(self, *, hard: bool) -> None:
+        """Restart the charge point. Raises ChargerOffline, OperationRefused."""
+
+    async def unlock(self, connector: int) -> None:
+        """Release the plug. Raises ChargerOffline, OperationRefused."""
+
+    async def set_availability(self, connector: int, *, operative: bool) -> None:
+        """Take a connector (0: all) out of service or back. Raises ChargerOffline, OperationRefused."""
+
+    async def refresh(self) -> None:
+        """Ask for the present state. Raises ChargerOffline, OperationRefused."""
+
+    async def close(self) -> None:
+        """Let go of it; a conversation that belongs to the domain goes on."""

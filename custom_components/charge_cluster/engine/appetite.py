@@ -1,0 +1,82 @@
+"""What a vehicle could take: how much of its offer it draws, and on which phases.
+
+A vehicle that stays below its offer gives the rest back; as soon as it draws all of the smaller offer, it is offered
+everything again. A single-phase car on a three-phase connector is learned from what it draws, for the session only.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+
+from .guard import CAR_SETTLING_S, DrawBound
+from .model import INDUCED_CURRENT_A, Connector
+
+RELEASE_AFTER_S = 60.0
+"""A vehicle that was below its offer for this long gives the rest back (openWB and WARP use 60 s)."""
+
+RELEASED_BELOW_A = 1.5
+"""How far below its offer a vehicle must stay to give anything back."""
+
+SPARE_A = 1.0
+"""What is left above the draw, so that a vehicle that wants more can show it."""
+
+TAKES_ALL_WITHIN_A = 0.5
+
+PHASES_LEARNED_AFTER_S = 60.0
+PHASES_LEARNED_AT_A = 4.0
+"""A phase map is learned only while a real charging current flows."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Appetite:
+    """What was learned of the vehicle in its present session."""
+
+    upper_a: float | None = None
+    """The most that it is offered; None: no bound known."""
+    below_since: float | None = None
+    same_phases_since: float | None = None
+    seen_phases: tuple[int, ...] = ()
+    phases: tuple[int, ...] | None = None
+    """Supply phases that it uses; None: not learned."""
+    judged_at: float = -math.inf
+    """Time of the newest measurement that was judged."""
+
+
+UNKNOWN_APPETITE = Appetite()
+
+
+def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appetite:
+    """Return what is known after the newest measurement."""
+    if not bound.draws or bound.draws[-1].at <= appetite.judged_at:
+        return appetite
+    draw = bound.draws[-1]
+    appetite = _phases(replace(appetite, judged_at=draw.at), connector, draw.amps, draw.at)
+    limit = bound.limit_a
+    if limit is None or limit < connector.minimum_a or draw.at < bound.changed_at + CAR_SETTLING_S:
+        return appetite
+    drawn = max(draw.amps)
+    if drawn >= limit - TAKES_ALL_WITHIN_A:
+        return replace(appetite, upper_a=None, below_since=None)
+    if drawn > limit - RELEASED_BELOW_A:
+        return replace(appetite, below_since=None)
+    since = draw.at if appetite.below_since is None else appetite.below_since
+    if draw.at - since < RELEASE_AFTER_S:
+        return replace(appetite, below_since=since)
+    return replace(appetite, below_since=since, upper_a=max(connector.minimum_a, math.ceil(drawn) + SPARE_A))
+
+
+def _phases(appetite: Appetite, connector: Connector, amps: tuple[float, float, float], at: float) -> Appetite:
+    if connector.rotation is None or len(connector.rotation) == 1:
+        return appetite
+    most = max(amps)
+    if most < PHASES_LEARNED_AT_A:
+        return appetite
+    used = tuple(phase for phase in connector.phases if amps[phase] > max(INDUCED_CURRENT_A, 0.1 * most))
+    if appetite.phases is not None and not set(used) <= set(appetite.phases):
+        return replace(appetite, phases=None, seen_phases=used, same_phases_since=at)
+    if used != appetite.seen_phases or appetite.same_phases_since is None:
+        return replace(appetite, seen_phases=used, same_phases_since=at)
+    if appetite.phases is None and at - appetite.same_phases_since >= PHASES_LEARNED_AFTER_S:
+        return replace(appetite, phases=used)
+    return appetite

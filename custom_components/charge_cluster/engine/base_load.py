@@ -1,0 +1,136 @@
+"""The base load of one circuit over time: what its meter says, minus what our vehicles can have drawn.
+
+The newest sample gives a bound that is wide, because the chargers have not reported since. A sample from before every
+charger's last report gives one that is tight. Both are used: the tight one sets the belief, the newest one moves it
+when it proves a jump, and its upper bound alone is what increases rest on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, base_interval, follow_base, least_at, most_at
+from .model import PHASES, Connector, MeterReading, MeterScope, PhaseAmps
+
+PEAK_HOLD_S = 20.0
+"""A lower base load is believed in shares only after this long, so that noise does not move everybody's limit."""
+
+KNOWN_STEP_A = 3.0
+"""A step of our own vehicles that a live meter must show (promise 4)."""
+
+READINGS_KEPT = 240
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BaseMemory:
+    """What is remembered of a circuit's meter and base load from pass to pass."""
+
+    readings: tuple[MeterReading, ...] = ()
+    settled: PhaseAmps | None = None
+    settled_at: float = float("-inf")
+    peaks: tuple[tuple[int, PhaseAmps], ...] = ()
+    """The highest belief in each of the last seconds."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseLoad:
+    """The base load to work with; never below zero, because export below a meter gives no credit to a ceiling."""
+
+    believed: PhaseAmps
+    """For shares: the believed base load, falling only after it stayed lower for a while."""
+    upper: PhaseAmps
+    """For increases: a proved upper bound at the newest sample."""
+
+
+def follow(
+    memory: BaseMemory, reading: MeterReading, below: Sequence[tuple[Connector, DrawBound]], now: float
+) -> tuple[BaseMemory, BaseLoad]:
+    """Return what to remember and the base load at a pass, given the connectors with a vehicle below the meter."""
+    memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
+    seen = base_interval(reading, below)
+    believed = follow_base(memory.settled, seen)
+    peaks = _remember_peak(memory.peaks, believed, now)
+    held = peaks[0][1]
+    for _, peak in peaks:
+        held = (max(held[0], peak[0]), max(held[1], peak[1]), max(held[2], peak[2]))
+    if memory.settled is None:
+        memory = replace(memory, settled=believed, settled_at=reading.measured_at)
+    high = seen.most
+    return replace(memory, peaks=peaks), BaseLoad(
+        (max(held[0], 0.0), max(held[1], 0.0), max(held[2], 0.0)),
+        (max(high[0], 0.0), max(high[1], 0.0), max(high[2], 0.0)),
+    )
+
+
+def frozen(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> bool:
+    """Return whether the meter repeats one value although our vehicles provably stepped meanwhile.
+
+    Only a step that two-sided bounds prove counts, and only values that are the same to the last digit.
+    """
+    readings = memory.readings
+    if len(readings) < 2 or readings[-1].scope is MeterScope.ALL_BUT_EVS:  # noqa: PLR2004 - two make a repetition
+        return False
+    newest = readings[-1]
+    first = newest
+    for earlier in reversed(readings[:-1]):
+        if earlier.amps != newest.amps:
+            break
+        first = earlier
+    last_seen = _bracketed_until(below)
+    if last_seen is None:
+        return False
+    until = min(newest.measured_at, last_seen)
+    if until - first.measured_at < CAR_SETTLING_S:
+        return False
+    for phase in PHASES:
+        rose = sum(least_at(b, until)[phase] - most_at(b, c, first.measured_at)[phase] for c, b in below)
+        fell = sum(least_at(b, first.measured_at)[phase] - most_at(b, c, until)[phase] for c, b in below)
+        if rose >= KNOWN_STEP_A or fell >= KNOWN_STEP_A:
+            return True
+    return False
+
+
+def _settle(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> BaseMemory:
+    """Move the settled belief to the newest reading that every reporting charger has reported after."""
+    until = _bracketed_until(below)
+    if until is None:
+        until = memory.readings[-1].measured_at
+    reading = next((r for r in reversed(memory.readings) if r.measured_at <= until), None)
+    if reading is None or reading.measured_at <= memory.settled_at:
+        return memory
+    settled = follow_base(memory.settled, base_interval(reading, below))
+    return replace(memory, settled=settled, settled_at=reading.measured_at)
+
+
+def _bracketed_until(below: Sequence[tuple[Connector, DrawBound]]) -> float | None:
+    """Return the time up to which every charger that reports has reported; None: none reports."""
+    newest = [bound.draws[-1].at for _, bound in below if bound.draws and bound.held_a > 0.0]
+    if not newest:
+        return None
+    latest = max(newest)
+    # Who has been silent for long does not hold up the others; its draw counts as unknown.
+    return min(at for at in newest if at > latest - SILENT_AFTER_S)
+
+
+SILENT_AFTER_S = 60.0
+
+
+def _remember(readings: tuple[MeterReading, ...], reading: MeterReading, now: float) -> tuple[MeterReading, ...]:
+    if readings and reading.measured_at <= readings[-1].measured_at:
+        return readings
+    while len(readings) > 1 and readings[1].measured_at < now - HISTORY_S:
+        readings = readings[1:]
+    return (*readings[-READINGS_KEPT:], reading)
+
+
+def _remember_peak(
+    peaks: tuple[tuple[int, PhaseAmps], ...], believed: PhaseAmps, now: float
+) -> tuple[tuple[int, PhaseAmps], ...]:
+    second = int(now)
+    kept = tuple(peak for peak in peaks if second - PEAK_HOLD_S < peak[0] <= second)
+    if kept and kept[-1][0] == second:
+        last = kept[-1][1]
+        highest = (max(last[0], believed[0]), max(last[1], believed[1]), max(last[2], believed[2]))
+        return (*kept[:-1], (second, highest))
+    return (*kept, (second, believed))

@@ -1,0 +1,436 @@
+"""What may flow at most: the proofs that a ceiling rests on.
+
+Three ideas live here. The *draw bound* of a connector is the history of proof about one charger: a limit counts from the
+moment it is sent if it is higher, and frees current only after it was accepted *and* a later measurement shows it. The
+*base load* of a circuit is an interval, because its meter and its chargers are sampled at different times. The *fallback
+proof* says what a circuit would draw if every controller died now. Decisions about who gets what are not made here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, replace
+
+from .model import NO_AMPS, PHASES, Circuit, Connector, MeterReading, MeterScope, PhaseAmps, SiteModel
+
+HISTORY_S = 90.0
+"""How far back draws, orders and meter samples are remembered: the greatest skew (60 s) and a charger's reaction."""
+
+MEASURING_TOLERANCE_A = 0.5
+MEASURING_TOLERANCE = 0.03
+"""Chargers have been seen 1 % over their limit, and their meters are of class B or worse; a draw within the larger of
+the two of a limit obeys it. It is counted as measured all the same."""
+
+CAR_SETTLING_S = 15.0
+"""After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
+
+JUMP_A = 2.0
+"""A base load that is provably higher than believed by more than this has jumped; less is noise, and the margin of at
+least 2 A covers what it may hide."""
+
+
+@dataclass(frozen=True, slots=True)
+class Draw:
+    """What a connector was measured to draw on the supply's phases."""
+
+    at: float
+    amps: PhaseAmps
+    least: PhaseAmps
+    """What it drew at least: less than `amps` where the rotation is unknown."""
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """From this time on the connector may have been at `amps`."""
+
+    at: float
+    amps: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DrawBound:
+    """What is proved about the current of one connector; replaced by each of the functions below."""
+
+    held_a: float
+    """The most that it may draw per phase by what was ordered and seen."""
+    limit_a: float | None = None
+    """The limit in force: accepted, or the fallback that took over. None: not known."""
+    since: float = 0.0
+    """When `limit_a` came into force."""
+    expires_at: float | None = None
+    """From here on it may have gone to its fallback by itself. None: does not run out."""
+    in_flight: tuple[float, ...] = ()
+    """Limits sent and not yet answered, or answered in a way that proves nothing."""
+    ordered_at: float | None = None
+    """When a limit was sent last."""
+    changed_at: float = 0.0
+    """When the limit in force changed last."""
+    fallback_a: float | None = None
+    """The fallback that is proved to be in the charger; None: not proved, so that its hardware maximum counts."""
+    online: bool = False
+    offline_since: float | None = None
+    draws: tuple[Draw, ...] = ()
+    orders: tuple[Order, ...] = ()
+    helds: tuple[Order, ...] = ()
+    """Past values of `held_a`: each held until the next one."""
+
+
+def unknown_bound(connector: Connector) -> DrawBound:
+    """Return the bound of a connector that nothing is known of: its hardware maximum."""
+    return DrawBound(held_a=connector.maximum_a)
+
+
+def remembered_bound(  # noqa: PLR0913 - the facts that are kept over a restart
+    connector: Connector,
+    *,
+    limit_a: float | None,
+    held_a: float,
+    fallback_a: float | None,
+    expires_at: float | None,
+    now: float,
+) -> DrawBound:
+    """Return the bound of a connector from what was kept over a restart of ours; it has not been heard of yet."""
+    return DrawBound(
+        held_a=held_a if limit_a is not None else connector.maximum_a,
+        limit_a=limit_a,
+        since=now,
+        changed_at=now,
+        expires_at=expires_at,
+        fallback_a=fallback_a,
+        offline_since=now,
+    )
+
+
+def went_online(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after a connection was established; what the charger holds is as it was."""
+    if bound.online:
+        return bound
+    return replace(at_time(bound, connector, now), online=True, offline_since=None)
+
+
+def went_offline(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after the connection was lost: it may lower itself at any time, and counts as before."""
+    if not bound.online and bound.offline_since is not None:
+        return bound
+    lower = min(fallback_of(connector, bound), bound.held_a)
+    return replace(bound, online=False, offline_since=now, orders=_remember(bound.orders, Order(now, lower), now))
+
+
+def sent(bound: DrawBound, amps: float, now: float) -> DrawBound:
+    """Return the bound after a limit was sent: an increase counts at once."""
+    pending = (*(a for a in bound.in_flight if a != amps), amps)
+    return _hold(
+        replace(bound, in_flight=pending, ordered_at=now, orders=_remember(bound.orders, Order(now, amps), now)),
+        max(bound.held_a, amps),
+        now,
+    )
+
+
+def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None) -> DrawBound:
+    """Return the bound after the charger accepted a limit.
+
+    A reduction frees nothing yet. Older orders still in flight were overtaken, because a charger carries out one call
+    after the other; newer ones (the answer came late) stay in flight.
+    """
+    pending = bound.in_flight
+    if amps in pending:
+        pending = pending[pending.index(amps) + 1 :]
+    changed = bound.limit_a is None or abs(bound.limit_a - amps) > 1e-6
+    return replace(
+        _hold(bound, max(bound.held_a, amps), now),
+        limit_a=amps,
+        since=now if changed else bound.since,
+        changed_at=now if changed else bound.changed_at,
+        expires_at=expires_at,
+        in_flight=pending,
+    )
+
+
+def refused(bound: DrawBound, amps: float) -> DrawBound:
+    """Return the bound after the charger refused a limit: the one before still holds."""
+    return replace(bound, in_flight=tuple(a for a in bound.in_flight if a != amps))
+
+
+def took_over(bound: DrawBound, amps: float, now: float) -> DrawBound:
+    """Return the bound after the charger went to a limit by itself (its fallback after a boot or an expiry)."""
+    return replace(
+        _hold(bound, max(bound.held_a, amps), now),
+        limit_a=amps,
+        since=now,
+        changed_at=now,
+        expires_at=None,
+        in_flight=(),
+        orders=_remember(bound.orders, Order(now, amps), now),
+    )
+
+
+def fallback_sent(bound: DrawBound, fallback_a: float) -> DrawBound:
+    """Return the bound after a fallback was sent: until the answer either of the two may hold."""
+    return bound if bound.fallback_a is None else replace(bound, fallback_a=max(bound.fallback_a, fallback_a))
+
+
+def fallback_stored(bound: DrawBound, fallback_a: float, *, idle: bool, now: float) -> DrawBound:
+    """Return the bound after the charger stored its fallback.
+
+    Where no transaction runs (`idle`) the fallback is the limit in force, unless another one is known.
+    """
+    bound = replace(bound, fallback_a=fallback_a)
+    if idle and bound.limit_a is None and not bound.in_flight:
+        return took_over(bound, fallback_a, now)
+    return bound
+
+
+def measured(bound: DrawBound, connector: Connector, amps: PhaseAmps, at: float, now: float) -> DrawBound:
+    """Return the bound after a measurement on the connector's own terminals, taken at `at`.
+
+    A measurement taken after a reduction was accepted, and within it, proves the reduction.
+    """
+    if bound.draws and at < bound.draws[-1].at:
+        return bound
+    on_supply = connector.on_supply(amps)
+    if connector.rotation is None:
+        floor = min(amps)
+        least = (floor, floor, floor)
+    else:
+        least = on_supply
+    draws = _trim((*bound.draws, Draw(at, on_supply, least)), now)
+    bound = replace(bound, draws=draws)
+    most = max(on_supply)
+    limit = bound.limit_a
+    if limit is None or bound.in_flight or at <= bound.since + _lag_s(bound, limit):
+        return _hold(bound, max(bound.held_a, most), now)
+    if most <= limit + max(MEASURING_TOLERANCE_A, MEASURING_TOLERANCE * limit):
+        return _hold(bound, max(limit, most), now)
+    return _hold(bound, max(bound.held_a, most), now)
+
+
+def _lag_s(bound: DrawBound, limit: float) -> float:
+    """Return how long after a reduction a low draw proves nothing.
+
+    A car that was offered more a moment ago may still be about to follow that offer; a car that had followed it is
+    seen to come down.
+    """
+    offered = any(o.amps > limit and o.at >= bound.since - CAR_SETTLING_S for o in bound.orders)
+    return CAR_SETTLING_S if offered else 0.0
+
+
+def unplugged(bound: DrawBound, now: float) -> DrawBound:
+    """Return the bound after the charger said that no vehicle is plugged in: nothing flows."""
+    draws = _trim((*bound.draws, Draw(now, NO_AMPS, NO_AMPS)), now) if not bound.draws or bound.draws[-1].at < now else bound.draws
+    return idle(replace(bound, draws=draws), now)
+
+
+def idle(bound: DrawBound, now: float) -> DrawBound:
+    """Return the bound of a connector that is known to be empty: it may not draw more than a start would."""
+    if bound.limit_a is None or bound.in_flight or bound.held_a == bound.limit_a:
+        return bound
+    return _hold(bound, bound.limit_a, now)
+
+
+def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound as time alone has made it: limits that ran out, reductions proved by their settling time."""
+    if bound.expires_at is not None and now >= bound.expires_at and not bound.online:
+        fallback = fallback_of(connector, bound)
+        bound = took_over(bound, fallback, max(bound.expires_at, bound.since))
+    settling = connector.settling_s
+    if not bound.online and bound.offline_since is not None and bound.expires_at is None:
+        # Nobody can measure it now. Its fallback is proved to take over by itself, and a car follows within this time.
+        settling = CAR_SETTLING_S if settling is None else settling
+    unmeasured = settling is not None and not bound.in_flight and bound.limit_a is not None
+    if unmeasured and settling is not None and bound.limit_a is not None and bound.limit_a < bound.held_a:
+        seen_above = bound.draws and bound.draws[-1].at > bound.since and max(bound.draws[-1].amps) > bound.limit_a + 1.0
+        if now >= bound.since + settling and not seen_above:
+            bound = _hold(bound, bound.limit_a, now)
+    return bound
+
+
+def fallback_of(connector: Connector, bound: DrawBound) -> float:
+    """Return the amps that it may go to by itself: its fallback if that is proved, else its hardware maximum."""
+    return connector.maximum_a if bound.fallback_a is None else bound.fallback_a
+
+
+def worst_case_a(connector: Connector, bound: DrawBound) -> float:
+    """Return the most that a connector may draw per phase from now on, plugged in or not (promise 1)."""
+    worst = max(bound.held_a, fallback_of(connector, bound))
+    for amps in bound.in_flight:
+        worst = max(worst, amps)
+    return worst
+
+
+def obeys(bound: DrawBound) -> bool | None:
+    """Return whether the newest draw keeps the limit in force; None: no measurement since it should."""
+    limit = bound.limit_a
+    if limit is None or not bound.draws or bound.draws[-1].at < bound.changed_at + CAR_SETTLING_S:
+        return None
+    return max(bound.draws[-1].amps) <= limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
+
+
+def least_at(bound: DrawBound, at: float) -> PhaseAmps:
+    """Return the least that the connector can have drawn at a time, by its measurements and orders around it."""
+    before: Draw | None = None
+    after: Draw | None = None
+    for draw in bound.draws:
+        if draw.at <= at:
+            before = draw
+        else:
+            after = draw
+            break
+    if before is None or at - before.at > HISTORY_S:
+        return NO_AMPS
+    l1, l2, l3 = before.least
+    if after is not None:
+        a1, a2, a3 = after.least
+        l1, l2, l3 = min(l1, a1), min(l2, a2), min(l3, a3)
+    lowest = min((o.amps for o in bound.orders if before.at - CAR_SETTLING_S <= o.at <= at), default=None)
+    if lowest is not None and lowest < max(l1, l2, l3) - MEASURING_TOLERANCE_A:
+        # An order to less may have been carried out by then. A sample taken after it settled shows the truth.
+        l1, l2, l3 = min(l1, lowest), min(l2, lowest), min(l3, lowest)
+    return (l1, l2, l3)
+
+
+def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
+    """Return the most that the connector can have drawn at a time."""
+    most = bound.held_a
+    for past in reversed(bound.helds):
+        most = max(most, past.amps)
+        if past.at <= at:
+            break
+    before = after = None
+    for draw in bound.draws:
+        if draw.at <= at:
+            before = draw
+        else:
+            after = draw
+            break
+    if before is not None and after is not None:
+        # Between two samples with no order to more, it drew no more than the larger of them and its settled limit.
+        rose = any(before.at - CAR_SETTLING_S <= o.at <= after.at and o.amps > max(before.amps) for o in bound.orders)
+        if not rose:
+            b, a = before.amps, after.amps
+            return (max(b[0], a[0]), max(b[1], a[1]), max(b[2], a[2]))
+    phases = connector.phases
+    return (most if 0 in phases else 0.0, most if 1 in phases else 0.0, most if 2 in phases else 0.0)
+
+
+@dataclass(frozen=True, slots=True)
+class BaseInterval:
+    """Bounds of a circuit's base load at a meter's timestamp."""
+
+    least: PhaseAmps
+    most: PhaseAmps
+
+
+def base_interval(
+    reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]
+) -> BaseInterval:
+    """Return the base load at the meter's own timestamp: the reading minus what the vehicles can then have drawn."""
+    if reading.scope is MeterScope.ALL_BUT_EVS:
+        return BaseInterval(reading.amps, reading.amps)
+    low = list(reading.amps)
+    high = list(reading.amps)
+    at = reading.measured_at
+    for connector, bound in below:
+        if bound.held_a <= 0.0 and not bound.draws:
+            continue
+        least = least_at(bound, at)
+        most = most_at(bound, connector, at)
+        for phase in PHASES:
+            high[phase] -= least[phase]
+            low[phase] -= most[phase]
+    return BaseInterval((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+
+def follow_base(believed: PhaseAmps | None, seen: BaseInterval) -> PhaseAmps:
+    """Return the base load to budget with, after an interval was seen.
+
+    The upper bound is inflated while a car follows a new limit and has not been measured again. Cutting everybody for
+    that would make a limit cycle under constant load. So the belief stays while the interval allows it and moves to
+    the upper bound as soon as a jump is *proved* (the lower bound is above the belief). As long as what is committed to
+    vehicles and the belief fit below the ceiling, a meter that reads more than the ceiling is such a proof. A lower
+    upper bound is taken at once. Increases never rest on the belief, but on the upper bound itself.
+    """
+    if believed is None:
+        return seen.most
+    result = [0.0, 0.0, 0.0]
+    for phase in PHASES:
+        low, high, belief = seen.least[phase], seen.most[phase], believed[phase]
+        if high < belief or low > belief + JUMP_A:
+            result[phase] = high
+        else:
+            result[phase] = max(belief, low)
+    return (result[0], result[1], result[2])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FallbackProof:
+    """What a circuit would draw if everything died now."""
+
+    amps: PhaseAmps
+    """Fallbacks plus the declared worst base load."""
+    excess_a: float
+    """By how much that is more than the rating on the worst phase; 0 or less: it fits."""
+    declared: bool
+    """Whether a worst base load was declared for the circuit or none is needed."""
+
+    @property
+    def fits(self) -> bool:
+        """Return whether the proof holds."""
+        return self.excess_a <= 1e-9
+
+
+def fallback_proof(circuit: Circuit, below: Iterable[tuple[Connector, float]], *, needs_base: bool) -> FallbackProof:
+    """Return the proof for one circuit, given the fallback of each connector below it in amps."""
+    total = list(circuit.declared_base_load_a or NO_AMPS)
+    for connector, fallback in below:
+        for phase in connector.phases:
+            total[phase] += fallback
+    excess = max(total[phase] - circuit.rating_a[phase] for phase in PHASES)
+    return FallbackProof(
+        amps=(total[0], total[1], total[2]),
+        excess_a=excess,
+        declared=circuit.declared_base_load_a is not None or not needs_base,
+    )
+
+
+def connectors_below(site: SiteModel) -> dict[str, tuple[Connector, ...]]:
+    """Return the connectors below each circuit, directly or not."""
+    below: dict[str, list[Connector]] = {circuit_id: [] for circuit_id in site.circuits}
+    for connector in site.connectors.values():
+        for circuit_id in site.paths[connector.circuit_id]:
+            below[circuit_id].append(connector)
+    return {circuit_id: tuple(connectors) for circuit_id, connectors in below.items()}
+
+
+def sum_worst(connectors: Iterable[Connector], bounds: Mapping[str, DrawBound]) -> PhaseAmps:
+    """Return the sum of worst cases per supply phase."""
+    total = [0.0, 0.0, 0.0]
+    for connector in connectors:
+        worst = worst_case_a(connector, bounds[connector.connector_id])
+        for phase in connector.phases:
+            total[phase] += worst
+    return (total[0], total[1], total[2])
+
+
+def _hold(bound: DrawBound, held: float, now: float) -> DrawBound:
+    if held == bound.held_a:
+        return bound
+    return replace(bound, held_a=held, helds=_remember(bound.helds or (Order(-HISTORY_S, bound.held_a),), Order(now, held), now))
+
+
+def _remember(orders: tuple[Order, ...], order: Order, now: float) -> tuple[Order, ...]:
+    if orders and orders[-1].amps == order.amps:
+        return orders
+    kept = orders
+    while len(kept) > 1 and kept[1].at < now - HISTORY_S:
+        kept = kept[1:]
+    return (*kept[-MAX_HISTORY:], order)
+
+
+MAX_HISTORY = 120
+"""Entries kept of a history, whatever comes: a charger that floods samples costs bounded memory."""
+
+
+def _trim(draws: tuple[Draw, ...], now: float) -> tuple[Draw, ...]:
+    while len(draws) > 1 and draws[1].at < now - HISTORY_S:
+        draws = draws[1:]
+    return draws[-MAX_HISTORY:]

@@ -1,0 +1,190 @@
+"""The facts that the engine decides on: circuits, connectors, readings, limits.
+
+Everything here is immutable. Currents are in amps, per phase of the *supply*, as triples (L1, L2, L3); what a charge
+point measures on its own terminals is turned into supply phases by `Connector.on_supply`. `now` is always a monotonic
+time in seconds and `wall` a UTC POSIX time in seconds; both are passed in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+type PhaseAmps = tuple[float, float, float]
+
+NO_AMPS: PhaseAmps = (0.0, 0.0, 0.0)
+PHASES = (0, 1, 2)
+
+NOMINAL_VOLTAGE_V = 230.0
+
+INDUCED_CURRENT_A = 0.5
+"""A current below this on a phase is leakage or induction, not a vehicle."""
+
+
+class SharingRule(StrEnum):
+    """How a circuit's current is weighted among the vehicles below it."""
+
+    PROPORTIONAL = "proportional"
+    """Each vehicle gets the same fraction of what it could take."""
+    EQUAL = "equal"
+    """Each vehicle gets the same amps."""
+    PRIORITY = "priority"
+    """Higher priority classes are filled first; inside a class shares are proportional."""
+
+
+class MeterScope(StrEnum):
+    """What a meter on a circuit sees."""
+
+    EVERYTHING = "everything"
+    ALL_BUT_EVS = "all_but_evs"
+    EVS_ONLY = "evs_only"
+
+
+class VehicleState(StrEnum):
+    """What is known of the vehicle at a connector."""
+
+    ABSENT = "absent"
+    """Nothing is plugged in."""
+    WANTS = "wants"
+    """Plugged in, and current is wanted or flows."""
+    SATED = "sated"
+    """Plugged in, but the vehicle itself does not take current now (full, timer, asleep)."""
+    FAULTED = "faulted"
+    """The charge point reports a fault or is out of service; it is not offered current."""
+    UNKNOWN = "unknown"
+    """Not heard of since start-up."""
+
+
+class Reason(StrEnum):
+    """Why a connector has the limit it has."""
+
+    NO_VEHICLE = "no_vehicle"
+    FULL_POWER = "full_power"
+    SHARED = "shared"
+    """The ceiling of a circuit is shared among several vehicles."""
+    VEHICLE_TAKES_LESS = "vehicle_takes_less"
+    """What the vehicle does not draw was given to others."""
+    USER_CAP = "user_cap"
+    SWITCHED_OFF = "switched_off"
+    WAITING_TURN = "waiting_turn"
+    """The minima of all do not fit together; places rotate."""
+    NO_CAPACITY = "no_capacity"
+    """Not even one minimum fits below the ceiling."""
+    WAITING_RELEASE = "waiting_release"
+    """The share is decided; it is raised when others have been seen to draw less."""
+    METER_STALE = "meter_stale"
+    STARTING = "starting"
+    """The site was started a moment ago and has not heard of everything yet."""
+    OFFLINE = "offline"
+    """No connection: the charge point goes by itself to its fallback."""
+    FAULTED = "faulted"
+    LIMIT_IGNORED = "limit_ignored"
+    """The connector draws more than it accepted; it is counted at what it draws."""
+    FALLBACK_UNPROVED = "fallback_unproved"
+    """It may not be offered current before its fallback is in place."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Circuit:
+    """Anything with a rating that current flows through; the supply is the one without a parent."""
+
+    circuit_id: str
+    parent_id: str | None = None
+    rating_a: PhaseAmps
+    margin_a: PhaseAmps
+    """What is kept free below the rating."""
+    declared_base_load_a: PhaseAmps | None = None
+    """The worst that everything but our vehicles may draw, as the owner declares it; None: not declared."""
+    sharing: SharingRule | None = None
+    """None: as its parent."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Connector:
+    """What is fixed about a connector until somebody changes the configuration or an entity."""
+
+    connector_id: str
+    circuit_id: str
+    rotation: tuple[int, ...] | None
+    """Supply phase (0–2) of each of its own phases L1, L2, L3; one entry for a single-phase connector. None: unknown,
+    so that its current counts on every phase."""
+    minimum_a: float = 6.0
+    maximum_a: float = 32.0
+    """The most that the hardware and its cable allow: also what counts while nothing better is proved."""
+    step_a: float = 1.0
+    fallback_a: float = 0.0
+    """Amps it goes to by itself when it hears nothing."""
+    cap_a: float | None = None
+    """Set by a user."""
+    enabled: bool = True
+    """A user may switch charging off."""
+    priority: int = 0
+    """Higher goes first where the rule is by priority, and in the queue."""
+    settling_s: float | None = None
+    """Time after which a reduction counts without a measurement, proved at commissioning; None: not proved."""
+
+    def on_supply(self, drawn: PhaseAmps) -> PhaseAmps:
+        """Return terminal currents (L1, L2, L3 of the connector) as currents of the supply's phases."""
+        rotation = self.rotation
+        if rotation is None:
+            most = max(drawn)
+            return (most, most, most)
+        amps = [0.0, 0.0, 0.0]
+        for own, supply in enumerate(rotation):
+            amps[supply] += drawn[own]
+        return (amps[0], amps[1], amps[2])
+
+    @property
+    def phases(self) -> tuple[int, ...]:
+        """Return the supply phases that its current must be counted on."""
+        return PHASES if self.rotation is None else tuple(sorted(set(self.rotation)))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteModel:
+    """One grid connection: its circuits and connectors, checked for consistency.
+
+    Raises:
+        TopologyError: a parent is missing, a circuit is its own ancestor, there is not exactly one supply, a rating is
+            not a positive finite number, or a connector hangs on an unknown circuit.
+    """
+
+    circuits: Mapping[str, Circuit]
+    connectors: Mapping[str, Connector]
+    paths: Mapping[str, tuple[str, ...]] = field(init=False)
+    """Circuits from each circuit up to the supply, itself first."""
+    supply_id: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        from .topology import check_connectors, paths_of  # noqa: PLC0415 - topology needs the types above
+
+        paths = paths_of(self.circuits)
+        check_connectors(self.circuits, self.connectors)
+        object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "supply_id", next(c.circuit_id for c in self.circuits.values() if c.parent_id is None))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterReading:
+    """The newest sample of the meter that guards a circuit."""
+
+    circuit_id: str
+    amps: PhaseAmps
+    """Signed, import positive."""
+    measured_at: float
+    """Monotonic seconds, as well as it is known; never later than the arrival."""
+    timeout_s: float
+    scope: MeterScope = MeterScope.EVERYTHING
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limit:
+    """Amps per phase that a connector may draw, and why."""
+
+    amps: float
+    reason: Reason
+    circuit_id: str | None = None
+    """The circuit whose ceiling is the reason, where one is."""
+    expected_at: float | None = None
+    """UTC POSIX time at which it is expected to change for the better, where that is known."""

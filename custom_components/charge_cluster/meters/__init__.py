@@ -1,0 +1,48 @@
+"""What the site means by a meter: one Protocol, whatever is behind it.
+
+A meter delivers samples when they come; whether one is too old is judged by the site from `measured_at`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..engine.model import PhaseAmps
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSample:
+    """Three phase currents at one time."""
+
+    amps: PhaseAmps
+    """Signed, import positive."""
+    measured_at: float
+    """Monotonic seconds of the report; never later than the arrival."""
+    power_w: float | None = None
+    """Import positive."""
+    energy_import_wh: float | None = None
+    energy_export_wh: float | None = None
+    voltage_v: PhaseAmps | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterFault:
+    """A reading that cannot be used; `key` names the fault for translations, `detail` says what was read."""
+
+    key: str
+    detail: str
+
+
+type ReportSample = Callable[[MeterSample | MeterFault], None]
+
+
+class Meter(Protocol):
+    """A meter that reports by itself once started."""
+
+    async def start(self, report: ReportSample) -> None:
+        """Begin to report; an unreachable device is a fault that is reported, not raised, and is tried again."""
+
+    async def stop(self) -> None:
+        """End reporting and free the link."""

@@ -1,0 +1,190 @@
+"""One connector while the site runs: what its charger reports, turned into proof, sessions and pictures.
+
+The state here changes with every report; what is decided about it is not made here.
+"""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass, field
+
+from ..chargers import ConnectorStatus, DrawSample, TransactionStarted, TransactionStopped
+from ..engine import guard
+from ..engine.controller import ConnectorFacts
+from ..engine.guard import DrawBound
+from ..engine.model import Connector, Limit, PhaseAmps, Reason, VehicleState
+from .views import ConnectorView, SessionEvent, SessionView
+
+PLUGGED = frozenset({VehicleState.WANTS, VehicleState.SATED})
+
+
+@dataclass(slots=True, kw_only=True)
+class Session:
+    """The session at a connector, from plug-in to plug-out."""
+
+    session_id: str
+    started_at: float
+    """UTC POSIX seconds."""
+    start_energy_wh: float | None
+    energy_wh: float = 0.0
+    id_tag: str | None = None
+    transaction_id: str | None = None
+    held_back_s: float = 0.0
+    """How long it was given less than it could have taken."""
+
+    def view(self) -> SessionView:
+        """Return the picture of it."""
+        return SessionView(
+            session_id=self.session_id,
+            started_at=self.started_at,
+            energy_wh=self.energy_wh,
+            id_tag=self.id_tag,
+            transaction_id=self.transaction_id,
+        )
+
+
+@dataclass(slots=True, kw_only=True)
+class ConnectorState:
+    """What is known of one connector."""
+
+    connector: Connector
+    charge_point_id: str
+    number: int
+    bound: DrawBound
+    vehicle: VehicleState = VehicleState.UNKNOWN
+    since: float = 0.0
+    status: str | None = None
+    error: str | None = None
+    drawn_a: PhaseAmps | None = None
+    power_w: float | None = None
+    energy_wh: float | None = None
+    soc_percent: float | None = None
+    transaction_id: str | None = None
+    session: Session | None = None
+    limit: Limit = field(default_factory=lambda: Limit(amps=0.0, reason=Reason.STARTING))
+    queue_position: int | None = None
+    outstanding: int = 0
+    """Calls with a limit that have not been answered."""
+    retry_at: float = 0.0
+    refusals: int = 0
+    """Refused limits in a row."""
+    leaving: bool = False
+    """Removed from the configuration: it counts until its limit has run out."""
+
+    @property
+    def key(self) -> str:
+        """Return its id in the site."""
+        return self.connector.connector_id
+
+    @property
+    def power_now_w(self) -> float:
+        """Return what it draws, by its own measurement or its currents at nominal voltage."""
+        if self.power_w is not None:
+            return self.power_w
+        return 0.0 if self.drawn_a is None else sum(self.drawn_a) * 230.0
+
+    def facts(self) -> ConnectorFacts:
+        """Return what a pass may know of it."""
+        return ConnectorFacts(
+            bound=self.bound,
+            vehicle=self.vehicle,
+            since=self.since,
+            outstanding=self.outstanding > 0,
+            retry_at=self.retry_at,
+        )
+
+    def went_online(self, now: float) -> None:
+        """Take note of a connection."""
+        self.bound = guard.went_online(self.bound, self.connector, now)
+        self.retry_at = 0.0
+
+    def went_offline(self, now: float) -> None:
+        """Take note of a lost connection; a session goes on, as the vehicle is still there."""
+        self.bound = guard.went_offline(self.bound, self.connector, now)
+
+    def booted(self, now: float) -> None:
+        """Take note of a restart of the charger: it is at its fallback until told otherwise."""
+        self.bound = guard.took_over(self.bound, guard.fallback_of(self.connector, self.bound), now)
+
+    def status_changed(self, event: ConnectorStatus, now: float, wall: float) -> list[SessionEvent]:
+        """Take note of a status; return sessions that began or ended by it."""
+        self.status, self.error = event.status, event.error
+        before, self.vehicle = self.vehicle, event.vehicle
+        if event.vehicle is VehicleState.ABSENT:
+            self.bound = guard.unplugged(self.bound, now)
+            self.drawn_a = (0.0, 0.0, 0.0) if self.drawn_a is not None else None
+            self.power_w = 0.0 if self.power_w is not None else None
+            self.soc_percent = None
+            if before is not VehicleState.ABSENT:
+                self.since = now
+            return self._end_session(wall)
+        if event.vehicle in PLUGGED and self.session is None:
+            self.since = now
+            self.session = Session(
+                session_id=uuid.uuid4().hex, started_at=wall, start_energy_wh=self.energy_wh, transaction_id=self.transaction_id
+            )
+            return [self._session_event("started", self.session, wall)]
+        return []
+
+    def sampled(self, event: DrawSample, now: float) -> None:
+        """Take note of a measurement."""
+        self.bound = guard.measured(self.bound, self.connector, event.amps, min(event.measured_at, now), now)
+        self.drawn_a = event.amps
+        self.power_w = event.power_w
+        if event.soc_percent is not None:
+            self.soc_percent = event.soc_percent
+        if event.energy_wh is None:
+            return
+        self.energy_wh = event.energy_wh
+        session = self.session
+        if session is not None:
+            if session.start_energy_wh is None:
+                session.start_energy_wh = event.energy_wh
+            session.energy_wh = max(session.energy_wh, event.energy_wh - session.start_energy_wh)
+
+    def transaction_started(self, event: TransactionStarted) -> None:
+        """Take note of a transaction that is stored."""
+        self.transaction_id = event.transaction_id
+        if self.session is not None:
+            self.session.transaction_id = event.transaction_id
+            self.session.id_tag = event.id_tag or self.session.id_tag
+
+    def transaction_stopped(self, event: TransactionStopped) -> None:
+        """Take note of the end of a transaction."""
+        if self.transaction_id == event.transaction_id:
+            self.transaction_id = None
+
+    def _end_session(self, wall: float) -> list[SessionEvent]:
+        session, self.session = self.session, None
+        return [] if session is None else [self._session_event("ended", session, wall)]
+
+    def _session_event(self, kind: str, session: Session, wall: float) -> SessionEvent:
+        return SessionEvent(key=self.key, kind=kind, session=session.view(), duration_s=max(0.0, wall - session.started_at))
+
+    def view(self, circuit_names: dict[str, str]) -> ConnectorView:
+        """Return the picture of it."""
+        connector, bound, limit = self.connector, self.bound, self.limit
+        return ConnectorView(
+            key=self.key,
+            online=bound.online,
+            vehicle=self.vehicle,
+            status=self.status,
+            error=self.error,
+            limit_a=connector.fallback_a if bound.limit_a is None else bound.limit_a,
+            target_a=limit.amps,
+            reason=limit.reason,
+            reason_circuit=None if limit.circuit_id is None else circuit_names.get(limit.circuit_id, limit.circuit_id),
+            expected_at=limit.expected_at,
+            queue_position=self.queue_position,
+            drawn_a=self.drawn_a,
+            power_w=self.power_w,
+            energy_wh=self.energy_wh,
+            soc_percent=self.soc_percent,
+            worst_case_a=guard.worst_case_a(connector, bound),
+            fallback_a=connector.fallback_a,
+            fallback_confirmed=bound.fallback_a == connector.fallback_a,
+            cap_a=connector.maximum_a if connector.cap_a is None else connector.cap_a,
+            enabled=connector.enabled,
+            priority=connector.priority,
+            session=None if self.session is None else self.session.view(),
+        )

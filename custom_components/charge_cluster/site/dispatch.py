@@ -1,0 +1,104 @@
+"""Sending limits: one conversation per charger, none waits for another, and what became of a limit is proof.
+
+An order counts from the moment it is handed over, an acceptance is noted with the time at which the limit surely has
+run out, and an order without an answer stays counted and is sent again.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from typing import Protocol
+
+from ..chargers import Charger, ChargerOffline, LimitOrder, LimitOutcome
+from ..engine import guard
+from ..engine.controller import Command
+from ..ocpp.protocols import Clock
+from .connector import ConnectorState
+
+LOGGER = logging.getLogger(__name__)
+
+EXPIRY_SLACK_S = 5.0
+"""How much later than its validity a limit may run out in a charger: the error of its clock as we know it."""
+
+RETRY_AFTER_S = 5.0
+"""An order that failed is not sent again before this."""
+
+
+class Audit(Protocol):
+    """Keeps who was told what, when, why, and what became of it."""
+
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+        """Record an order and its outcome."""
+
+
+class Dispatch:
+    """Sends orders to the chargers of one site."""
+
+    def __init__(self, clock: Clock, audit: Audit, concerned: Callable[[ConnectorState], None]) -> None:
+        """`concerned` is told when the proof about a connector changed."""
+        self._clock = clock
+        self._audit = audit
+        self._concerned = concerned
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
+        """Hand an order over; returns at once."""
+        state.bound = guard.sent(state.bound, command.amps, self._clock.monotonic())
+        state.outstanding += 1
+        self._spawn(self._send(state, charger, command, validity_s))
+
+    def provision(self, state: ConnectorState, charger: Charger) -> None:
+        """Store the permanent fallback in the charger; returns at once."""
+        self._spawn(self._provision(state, charger))
+
+    async def close(self) -> None:
+        """Let go of everything under way."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def _spawn(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
+        order = LimitOrder(amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s)
+        outcome = LimitOutcome.UNKNOWN
+        try:
+            outcome = await charger.apply_limit(state.number, order)
+        except ChargerOffline:
+            LOGGER.debug("%s went offline before its limit could be sent", state.key)
+        finally:
+            state.outstanding -= 1
+        now = self._clock.monotonic()
+        if outcome is LimitOutcome.ACCEPTED:
+            state.refusals = 0
+            state.retry_at = 0.0
+            state.bound = guard.accepted(state.bound, command.amps, now, now + validity_s + EXPIRY_SLACK_S)
+        elif outcome is LimitOutcome.REFUSED:
+            state.refusals += 1
+            state.retry_at = now + RETRY_AFTER_S
+            state.bound = guard.refused(state.bound, command.amps)
+        else:
+            state.retry_at = now + RETRY_AFTER_S
+        if not command.renews or outcome is not LimitOutcome.ACCEPTED:
+            self._audit.ordered(state, command, outcome)
+        self._concerned(state)
+
+    async def _provision(self, state: ConnectorState, charger: Charger) -> None:
+        fallback = state.connector.fallback_a
+        state.bound = guard.fallback_sent(state.bound, fallback)
+        try:
+            outcome = await charger.provision_fallback(state.number, fallback)
+        except ChargerOffline:
+            return
+        if outcome is LimitOutcome.ACCEPTED:
+            state.bound = guard.fallback_stored(
+                state.bound, fallback, idle=state.transaction_id is None, now=self._clock.monotonic()
+            )
+        else:
+            LOGGER.warning("%s did not take its fallback of %.0f A: %s", state.key, fallback, outcome)
+        self._concerned(state)

@@ -1,0 +1,75 @@
+"""What a running site writes down, stated as a Protocol; `ledger_records.py` fulfils it with the ledger.
+
+None of these calls blocks or raises: a full or broken disk never stops the control of current.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from ..chargers import LimitOutcome
+from ..engine.controller import Command
+from ..engine.model import PhaseAmps
+from .connector import ConnectorState
+from .views import SessionEvent
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptBound:
+    """What must be known of a connector's limit after a restart."""
+
+    key: str
+    limit_a: float | None
+    held_a: float
+    expires_at: float | None
+    """UTC POSIX seconds."""
+    fallback_a: float | None
+    """Proved to be in the charger."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KeptSession:
+    """A session that had not ended when the site stopped."""
+
+    key: str
+    session_id: str
+    started_at: float
+    start_energy_wh: float | None
+    id_tag: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kept:
+    """What was kept over a restart, by connector key."""
+
+    bounds: Mapping[str, KeptBound]
+    sessions: Mapping[str, KeptSession]
+
+
+class SiteRecords(Protocol):
+    """The records of one site."""
+
+    @property
+    def available(self) -> bool:
+        """Return whether records reach the disk."""
+
+    @property
+    def replaced(self) -> str | None:
+        """Return what happened to a damaged ledger at start ("snapshot", "fresh"); None: it was sound."""
+
+    async def load(self) -> Kept:
+        """Return what was kept; nothing where nothing can be read."""
+
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+        """Record a limit and what became of it."""
+
+    def keep_bound(self, bound: KeptBound) -> None:
+        """Keep the proof about a connector for the next start."""
+
+    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
+        """Record that a session began or ended."""
+
+    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+        """Record a minute of a circuit."""

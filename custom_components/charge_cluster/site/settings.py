@@ -1,0 +1,142 @@
+"""What a site is configured to be, as plain facts; Home Assistant's entry and subentries are turned into these.
+
+`Site.apply` takes a whole `SiteSettings`, finds what changed and changes only that: nobody else notices.
+Ids are stable strings (subentry ids in Home Assistant).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+from ..engine.model import MeterScope, PhaseAmps, SharingRule
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ListenerSettings:
+    """Where charge points dial in; sites that name the same host and port share one listener."""
+
+    host: str = "0.0.0.0"  # noqa: S104 - charge points are on the local network by nature
+    port: int = 9000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitSettings:
+    """The supply or a cluster."""
+
+    circuit_id: str
+    name: str
+    parent_id: str | None
+    """None: the supply of the site, otherwise the cluster or supply above."""
+    rating_a: PhaseAmps
+    margin_a: float | None = None
+    """None: max(2 A, 5 % of the rating)."""
+    declared_base_load_a: PhaseAmps | None = None
+    sharing: SharingRule | None = None
+    ways: int | None = None
+    """Circuit positions on its board, used and spare."""
+    lost: bool = False
+    """Its configuration was removed while others hang on it: it goes on with its last rating until they are moved."""
+
+
+class Security(StrEnum):
+    """How a charge point proves who it is."""
+
+    PLAIN = "plain"
+    BASIC = "basic"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorSettings:
+    """One connector of a charge point."""
+
+    number: int
+    rotation: tuple[int, ...] | None
+    """Supply phase (0–2) of its L1, L2, L3; one entry: single-phase; None: unknown."""
+    maximum_a: float = 32.0
+    minimum_a: float = 6.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargePointSettings:
+    """A charge point that was accepted."""
+
+    charge_point_id: str
+    """Stable id of ours (the subentry's)."""
+    name: str
+    identity: str
+    """The last part of the address that it dials: its OCPP identity."""
+    circuit_id: str
+    connectors: tuple[ConnectorSettings, ...]
+    fallback_a: float = 0.0
+    step_a: float = 1.0
+    security: Security = Security.BASIC
+    key: str | None = field(default=None, repr=False)
+    priority: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusMeterSettings:
+    """A meter over Modbus TCP."""
+
+    host: str
+    port: int
+    unit: int
+    profile: str
+    """Key of a device profile ("sunspec", "eastron_sdm630")."""
+    interval_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMeterSettings:
+    """A meter made of Home Assistant entities: three currents, or three powers with optional voltages."""
+
+    currents: tuple[str, str, str] | None = None
+    powers: tuple[str, str, str] | None = None
+    voltages: tuple[str, str, str] | None = None
+    inverted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """The meter that guards a circuit."""
+
+    meter_id: str
+    name: str
+    circuit_id: str
+    source: ModbusMeterSettings | EntityMeterSettings
+    scope: MeterScope = MeterScope.EVERYTHING
+    ratio: float = 1.0
+    """Multiplies the currents (a CT ratio not set in the meter)."""
+    inverted: bool = False
+    timeout_s: float | None = None
+    """None: max(10 s, 3 × the learned interval)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorWish:
+    """What users set on entities of a connector; kept in a store of its own, not in the configuration."""
+
+    cap_a: float | None = None
+    enabled: bool = True
+    priority: int | None = None
+    """None: as the charge point's settings."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SiteSettings:
+    """Everything that is configured of one site."""
+
+    site_id: str
+    name: str
+    circuits: tuple[CircuitSettings, ...]
+    """The supply first."""
+    charge_points: tuple[ChargePointSettings, ...] = ()
+    meters: tuple[MeterSettings, ...] = ()
+    listener: ListenerSettings = ListenerSettings()
+    accept_all_tags: bool = True
+    """False: only the idTags of known drivers may charge."""
+    validity_s: float = 30.0
+    """How long a limit holds in a charger without renewal."""
+    on_time_s: float = 900.0
+    """How long a place is kept when the minima do not fit and places rotate."""

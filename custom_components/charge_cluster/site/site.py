@@ -1,0 +1,579 @@
+"""One site that runs: reports come in, a pass is asked for, its commands go out, and what changed is told.
+
+The pass itself is the engine's pure function. Around it this module keeps the snapshot, triggers passes (at most ten a
+second, never overlapping), hands commands to the chargers without waiting for any of them, and replaces pictures when
+what they show changes. Settings are applied by finding what differs; nobody else notices.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from functools import partial
+
+from ..chargers import (
+    Booted,
+    Charger,
+    ChargerEvent,
+    ConnectorStatus,
+    DeviceIdentity,
+    DrawSample,
+    LimitOutcome,
+    TransactionStarted,
+    TransactionStopped,
+    WentOffline,
+    WentOnline,
+)
+from ..engine import guard
+from ..engine.controller import Command, Decision, Memory, Snapshot, decide
+from ..engine.guard import CAR_SETTLING_S
+from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
+from ..meters import Meter, MeterFault, MeterSample
+from ..ocpp.protocols import Clock
+from .connector import PLUGGED, ConnectorState, Session
+from .demand import DemandMeter, DemandMinute
+from .dispatch import EXPIRY_SLACK_S, Dispatch
+from .meter import MeterState
+from .problems import Problem
+from .proof import SettingsError, check, circuit_of, connectors_of
+from .records import Kept, KeptBound, SiteRecords
+from .settings import ChargePointSettings, ConnectorWish, MeterSettings, SiteSettings
+from .surroundings import circuit_views, problems_of
+from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
+
+LOGGER = logging.getLogger(__name__)
+
+PASS_SPACING_S = 0.1
+"""At most ten passes a second."""
+
+TICK_S = 1.0
+"""A pass is made at least this often, because time alone changes things."""
+
+STARTING_S = 15.0
+"""After its start a site raises nobody for so long, unless it has heard of everything before."""
+
+type ChargerFactory = Callable[[ChargePointSettings], Charger]
+type MeterFactory = Callable[[MeterSettings], Meter]
+
+
+@dataclass(slots=True, kw_only=True)
+class ChargePointState:
+    """A charge point of the site and its charger."""
+
+    settings: ChargePointSettings
+    charger: Charger
+    stop_listening: Callable[[], None]
+    online: bool = False
+    identity: DeviceIdentity = DeviceIdentity()
+    last_heard_at: float | None = None
+
+    def view(self) -> ChargePointView:
+        """Return the picture of it."""
+        return ChargePointView(
+            charge_point_id=self.settings.charge_point_id,
+            online=self.online,
+            identity=self.identity,
+            last_heard_at=self.last_heard_at,
+        )
+
+
+class Site:
+    """A site, from its start to its end."""
+
+    def __init__(
+        self,
+        settings: SiteSettings,
+        wishes: Mapping[str, ConnectorWish],
+        *,
+        clock: Clock,
+        records: SiteRecords,
+        chargers: ChargerFactory,
+        meters: MeterFactory,
+    ) -> None:
+        """Prepare a site. Raises SettingsError."""
+        _refuse(settings)
+        self.settings = settings
+        self.connectors: dict[str, ConnectorView] = {}
+        self.charge_points: dict[str, ChargePointView] = {}
+        self.circuits: dict[str, CircuitView] = {}
+        self.meters: dict[str, MeterView] = {}
+        self.newcomers: Mapping[str, NewcomerView] = {}
+        self._wishes = dict(wishes)
+        self._clock = clock
+        self._records = records
+        self._make_charger = chargers
+        self._make_meter = meters
+        self._dispatch = Dispatch(clock, self, self._proof_changed)
+        self._states: dict[str, ConnectorState] = {}
+        self._points: dict[str, ChargePointState] = {}
+        self._meters: dict[str, MeterState] = {}
+        self._unguarded: set[str] = set()
+        self._leave_at: dict[str, float] = {}
+        self._demand: dict[str, DemandMeter] = {}
+        self._kept = Kept(bounds={}, sessions={})
+        self._model: SiteModel
+        self._memory = Memory()
+        self._decision: Decision | None = None
+        self._problems: tuple[Problem, ...] = ()
+        self._subscribers: dict[str, list[Callable[[], None]]] = {}
+        self._session_listeners: list[Callable[[SessionEvent], None]] = []
+        self._started_at: float | None = None
+        self._heard_all = False
+        self._pass_timer: asyncio.TimerHandle | None = None
+        self._tick_timer: asyncio.TimerHandle | None = None
+        self._last_pass = float("-inf")
+        self._wire_s = 1.0
+        self._changing = asyncio.Lock()
+
+    @property
+    def site_id(self) -> str:
+        """Return its id."""
+        return self.settings.site_id
+
+    # Life ----------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Take up what was kept, listen to everything and begin."""
+        self._kept = await self._records.load()
+        self._started_at = self._clock.monotonic()
+        async with self._changing:
+            await self._take_up(self.settings)
+        self._tick()
+
+    async def stop(self) -> None:
+        """Let go of everything; limits in the chargers run out into their fallbacks."""
+        for timer in (self._pass_timer, self._tick_timer):
+            if timer is not None:
+                timer.cancel()
+        self._pass_timer = self._tick_timer = None
+        self._started_at = None
+        await self._dispatch.close()
+        for state in self._states.values():
+            self._keep(state)
+        for circuit_id, demand in self._demand.items():
+            self._record_minute(circuit_id, demand.close())
+        for meter in self._meters.values():
+            await meter.meter.stop()
+        for point in self._points.values():
+            point.stop_listening()
+            await point.charger.close()
+
+    async def apply(self, settings: SiteSettings) -> None:
+        """Change what is configured; raises SettingsError and changes nothing where that cannot be."""
+        _refuse(settings)
+        async with self._changing:
+            await self._take_up(settings)
+
+    def wish(self, key: str, wish: ConnectorWish) -> None:
+        """Take note of what a user set on a connector."""
+        self._wishes[key] = wish
+        state = self._states.get(key)
+        if state is None:
+            return
+        priority = self._points[state.charge_point_id].settings.priority if wish.priority is None else wish.priority
+        state.connector = replace(state.connector, cap_a=wish.cap_a, enabled=wish.enabled, priority=priority)
+        self._rebuild_model()
+        self._show_connector(state)
+        self._request_pass()
+
+    # What others may ask -------------------------------------------------------------------------------------------
+
+    def subscribe(self, subject: str, changed: Callable[[], None]) -> Callable[[], None]:
+        """Have changes of a subject told ("connector:<key>" …); return what ends it."""
+        listeners = self._subscribers.setdefault(subject, [])
+        listeners.append(changed)
+
+        def end() -> None:
+            if changed in listeners:
+                listeners.remove(changed)
+
+        return end
+
+    def on_session(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
+        """Have sessions told that begin or end; return what ends it."""
+        self._session_listeners.append(seen)
+
+        def end() -> None:
+            if seen in self._session_listeners:
+                self._session_listeners.remove(seen)
+
+        return end
+
+    def problems(self) -> tuple[Problem, ...]:
+        """Return what a person must mend."""
+        return self._problems
+
+    def charger(self, charge_point_id: str) -> Charger:
+        """Return the charger of a charge point. Raises KeyError."""
+        return self._points[charge_point_id].charger
+
+    def show_newcomers(self, newcomers: Mapping[str, NewcomerView]) -> None:
+        """Take note of who waits to be accepted."""
+        if newcomers != self.newcomers:
+            self.newcomers = dict(newcomers)
+            self._tell("newcomers")
+
+    # Settings ------------------------------------------------------------------------------------------------------
+
+    async def _take_up(self, settings: SiteSettings) -> None:
+        now = self._clock.monotonic()
+        wanted = {point.charge_point_id: point for point in settings.charge_points}
+        before = self.settings
+        self.settings = settings
+        for charge_point_id in self._points.keys() - wanted.keys():
+            await self._remove_point(charge_point_id, now)
+        for charge_point_id, point in wanted.items():
+            known = self._points.get(charge_point_id)
+            if known is not None and known.settings.identity != point.identity:
+                await self._remove_point(charge_point_id, now)
+                known = None
+            self._take_up_connectors(point, now)
+            if known is None:
+                self._add_point(point)
+            else:
+                known.settings = point
+        self._rebuild_model()
+        await self._take_up_meters(settings, before)
+        for point_state in self._points.values():
+            if point_state.online:
+                self._provision(point_state)
+        self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
+        self._demand = {key: self._demand.get(key, DemandMeter()) for key in self._model.circuits}
+        self._request_pass()
+        self._tell("site")
+
+    def _add_point(self, point: ChargePointSettings) -> None:
+        charger = self._make_charger(point)
+        state = ChargePointState(settings=point, charger=charger, stop_listening=_nothing)
+        self._points[point.charge_point_id] = state
+        self.charge_points[point.charge_point_id] = state.view()
+        state.stop_listening = charger.listen(partial(self._report, state))
+
+    async def _remove_point(self, charge_point_id: str, now: float) -> None:
+        """Let a charge point go; it counts at what it may draw until its limit has run out."""
+        point = self._points.pop(charge_point_id)
+        point.stop_listening()
+        await point.charger.close()
+        self.charge_points.pop(charge_point_id, None)
+        for state in list(self._states.values()):
+            if state.charge_point_id == charge_point_id:
+                self._let_go(state, now)
+
+    def _let_go(self, state: ConnectorState, now: float) -> None:
+        state.went_offline(now)
+        state.leaving = True
+        self._leave_at[state.key] = now + self.settings.validity_s + EXPIRY_SLACK_S + CAR_SETTLING_S
+        self.connectors.pop(state.key, None)
+
+    def _take_up_connectors(self, point: ChargePointSettings, now: float) -> None:
+        configured = connectors_of(point, self._wishes)
+        for key, state in list(self._states.items()):
+            if state.charge_point_id == point.charge_point_id and key not in configured and not state.leaving:
+                self._let_go(state, now)
+        for connector_settings in point.connectors:
+            key = connector_key(point.charge_point_id, connector_settings.number)
+            connector = configured[key]
+            known = self._states.get(key)
+            if known is None:
+                known = self._states[key] = self._new_state(connector, point.charge_point_id, connector_settings.number, now)
+            known.connector = connector
+            known.leaving = False
+            self._leave_at.pop(key, None)
+            self._show_connector(known)
+
+    def _new_state(self, connector: Connector, charge_point_id: str, number: int, now: float) -> ConnectorState:
+        """Return the state of a connector as it was kept, or with nothing known."""
+        bound = guard.unknown_bound(connector)
+        kept = self._kept.bounds.get(connector.connector_id)
+        wall = self._clock.time()
+        if kept is not None:
+            expires = None if kept.expires_at is None else now + (kept.expires_at - wall)
+            bound = guard.remembered_bound(
+                connector, limit_a=kept.limit_a, held_a=kept.held_a, fallback_a=kept.fallback_a, expires_at=expires, now=now
+            )
+        state = ConnectorState(connector=connector, charge_point_id=charge_point_id, number=number, bound=bound, since=now)
+        session = self._kept.sessions.get(connector.connector_id)
+        if session is not None:
+            state.session = Session(
+                session_id=session.session_id,
+                started_at=session.started_at,
+                start_energy_wh=session.start_energy_wh,
+                id_tag=session.id_tag,
+            )
+        return state
+
+    async def _take_up_meters(self, settings: SiteSettings, before: SiteSettings) -> None:
+        wanted = {meter.meter_id: meter for meter in settings.meters}
+        for meter_id in self._meters.keys() - wanted.keys():
+            gone = self._meters.pop(meter_id)
+            await gone.meter.stop()
+            self.meters.pop(meter_id, None)
+            self._unguarded.add(gone.settings.circuit_id)
+        unchanged = {c.circuit_id for c in settings.circuits} & {c.circuit_id for c in before.circuits if c in settings.circuits}
+        guarded = {meter.circuit_id for meter in settings.meters}
+        # A circuit whose meter was taken away is stale until somebody has looked at its settings or given it another.
+        self._unguarded = (self._unguarded & unchanged) - guarded
+        for meter_id, wanted_settings in wanted.items():
+            known = self._meters.get(meter_id)
+            if known is not None and known.settings == wanted_settings:
+                continue
+            if known is not None:
+                await known.meter.stop()
+            state = MeterState(settings=wanted_settings, meter=self._make_meter(wanted_settings))
+            self._meters[meter_id] = state
+            self.meters[meter_id] = state.view(self._clock.monotonic())
+            await state.meter.start(partial(self._metered, state))
+
+    def _rebuild_model(self) -> None:
+        self._model = SiteModel(
+            circuits={circuit.circuit_id: circuit_of(circuit) for circuit in self.settings.circuits},
+            connectors={key: self._in_tree(state) for key, state in self._states.items()},
+        )
+
+    def _in_tree(self, state: ConnectorState) -> Connector:
+        """Return a connector that hangs on a circuit that is there (one that leaves may have lost its own)."""
+        circuits = {circuit.circuit_id for circuit in self.settings.circuits}
+        if state.connector.circuit_id in circuits:
+            return state.connector
+        return replace(state.connector, circuit_id=self.settings.circuits[0].circuit_id)
+
+    # Reports -------------------------------------------------------------------------------------------------------
+
+    def _report(self, point: ChargePointState, event: ChargerEvent) -> None:
+        """Take note of what a charger says; the cost is proportional to what it is about."""
+        now, wall = self._clock.monotonic(), self._clock.time()
+        point.last_heard_at = wall
+        match event:
+            case WentOnline():
+                self._online(point, now)
+            case WentOffline():
+                self._offline(point, now)
+            case Booted():
+                point.identity = event.identity
+                for state in self._connectors_of(point):
+                    state.booted(now)
+                self._provision(point)
+                self._show_point(point)
+            case ConnectorStatus():
+                self._about(point, event.connector, lambda s: self._sessions(s, s.status_changed(event, now, wall), wall))
+            case DrawSample():
+                self._about(point, event.connector, lambda s: s.sampled(event, now))
+            case TransactionStarted():
+                self._about(point, event.connector, lambda s: self._transaction_started(s, event, now))
+            case TransactionStopped():
+                self._about(point, event.connector, lambda s: self._transaction_stopped(s, event, now))
+        self._request_pass()
+
+    def _online(self, point: ChargePointState, now: float) -> None:
+        point.online = True
+        point.identity = point.charger.identity
+        for state in self._connectors_of(point):
+            state.went_online(now)
+            self._show_connector(state)
+        self._provision(point)
+        self._show_point(point)
+
+    def _offline(self, point: ChargePointState, now: float) -> None:
+        point.online = False
+        for state in self._connectors_of(point):
+            state.went_offline(now)
+            self._show_connector(state)
+        self._show_point(point)
+
+    def _provision(self, point: ChargePointState) -> None:
+        for state in self._connectors_of(point):
+            self._dispatch.provision(state, point.charger)
+
+    def _about(self, point: ChargePointState, number: int, change: Callable[[ConnectorState], None]) -> None:
+        state = self._states.get(connector_key(point.settings.charge_point_id, number))
+        if state is None or state.leaving:
+            return
+        change(state)
+        self._show_connector(state)
+
+    def _transaction_started(self, state: ConnectorState, event: TransactionStarted, now: float) -> None:
+        state.transaction_started(event)
+        if not event.resumed:
+            # A transaction begins under the permanent fallback; what was ordered before it does not carry over.
+            state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
+
+    def _transaction_stopped(self, state: ConnectorState, event: TransactionStopped, now: float) -> None:
+        state.transaction_stopped(event)
+        state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
+
+    def _sessions(self, state: ConnectorState, events: list[SessionEvent], wall: float) -> None:
+        for event in events:
+            self._records.session(event, state, wall)
+            for listener in list(self._session_listeners):
+                listener(event)
+
+    def _metered(self, meter: MeterState, report: MeterSample | MeterFault) -> None:
+        if self._meters.get(meter.settings.meter_id) is not meter:
+            return
+        meter.take(report)
+        self._show_meter(meter)
+        self._request_pass()
+
+    def _proof_changed(self, state: ConnectorState) -> None:
+        """Take note that an order was answered or a fallback stored."""
+        self._keep(state)
+        if not state.leaving:
+            self._show_connector(state)
+        self._request_pass()
+
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+        """Record an order (the audit of the dispatch)."""
+        self._records.ordered(state, command, outcome)
+
+    def _keep(self, state: ConnectorState) -> None:
+        bound = state.bound
+        expires = bound.expires_at
+        self._records.keep_bound(
+            KeptBound(
+                key=state.key,
+                limit_a=bound.limit_a,
+                held_a=max((bound.held_a, *bound.in_flight)),
+                expires_at=None if expires is None else self._clock.time() + (expires - self._clock.monotonic()),
+                fallback_a=bound.fallback_a,
+            )
+        )
+
+    # The pass ------------------------------------------------------------------------------------------------------
+
+    def _request_pass(self) -> None:
+        """Have a pass made soon: at once if the last one is long enough ago."""
+        if self._pass_timer is not None or self._started_at is None:
+            return
+        loop = asyncio.get_running_loop()
+        wait = max(0.0, self._last_pass + PASS_SPACING_S - self._clock.monotonic())
+        self._pass_timer = loop.call_later(min(wait, PASS_SPACING_S), self._pass)
+
+    def _tick(self) -> None:
+        self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
+        self._drop_the_departed()
+        problems = problems_of(
+            self.settings, self._model, self._decision, self._states, self._meters, self._records, self._clock, self._unguarded
+        )
+        if problems != self._problems:
+            self._problems = problems
+            self._tell("site")
+        for meter in self._meters.values():
+            if meter.available(self._clock.monotonic()) != self.meters[meter.settings.meter_id].available:
+                self._show_meter(meter)
+        self._request_pass()
+
+    def _drop_the_departed(self) -> None:
+        now = self._clock.monotonic()
+        departed = [key for key, leave_at in self._leave_at.items() if now >= leave_at]
+        for key in departed:
+            del self._leave_at[key]
+            del self._states[key]
+        if departed:
+            self._rebuild_model()
+
+    def _pass(self) -> None:
+        self._pass_timer = None
+        now = self._clock.monotonic()
+        self._last_pass = now
+        readings = {meter.settings.circuit_id: meter.reading() for meter in self._meters.values()}
+        readings |= dict.fromkeys(self._unguarded)
+        snapshot = Snapshot(
+            now=now,
+            wall=self._clock.time(),
+            site=self._model,
+            facts={key: state.facts() for key, state in self._states.items()},
+            meters=readings,
+            starting=self._starting(now),
+            validity_s=self.settings.validity_s,
+            on_time_s=self.settings.on_time_s,
+        )
+        decision = decide(snapshot, self._memory)
+        self._memory = decision.memory
+        self._decision = decision
+        places = {key: place for place, key in enumerate(decision.queue, start=1)}
+        for key, state in self._states.items():
+            state.bound = decision.bounds[key]
+            limit, place = decision.limits[key], places.get(key)
+            if limit != state.limit or place != state.queue_position:
+                state.limit, state.queue_position = limit, place
+                if not state.leaving:
+                    self._show_connector(state)
+        for command in decision.commands:
+            state = self._states[command.connector_id]
+            point = self._points.get(state.charge_point_id)
+            if point is not None and not state.leaving:
+                self._dispatch.send(state, point.charger, command, self.settings.validity_s)
+        self._show_circuits(decision)
+        self._measure_demand(decision, snapshot.wall)
+
+    def _starting(self, now: float) -> bool:
+        if self._heard_all or self._started_at is None:
+            return False
+        waiting = any(s.vehicle is VehicleState.UNKNOWN for s in self._states.values() if not s.leaving)
+        self._heard_all = not waiting or now - self._started_at >= STARTING_S
+        return not self._heard_all
+
+    def _measure_demand(self, decision: Decision, wall: float) -> None:
+        power = {m.settings.circuit_id: m.sample.power_w for m in self._meters.values() if m.sample is not None}
+        for circuit_id, circuit in decision.circuits.items():
+            if circuit.load_a is None:
+                continue
+            measured = power.get(circuit_id)
+            power_w = sum(circuit.load_a) * NOMINAL_VOLTAGE_V if measured is None else measured
+            self._record_minute(circuit_id, self._demand[circuit_id].add(wall, circuit.load_a, power_w))
+
+    def _record_minute(self, circuit_id: str, minute: DemandMinute | None) -> None:
+        if minute is not None:
+            self._records.demand(circuit_id, minute.minute_start, minute.peak_a, minute.mean_power_w, minute.samples)
+
+    # Pictures ------------------------------------------------------------------------------------------------------
+
+    def _show_connector(self, state: ConnectorState) -> None:
+        names = {circuit.circuit_id: circuit.name for circuit in self.settings.circuits}
+        view = state.view(names)
+        if self.connectors.get(state.key) != view:
+            self.connectors[state.key] = view
+            self._tell(f"connector:{state.key}")
+
+    def _show_point(self, point: ChargePointState) -> None:
+        view = point.view()
+        key = point.settings.charge_point_id
+        if self.charge_points.get(key) != view:
+            self.charge_points[key] = view
+            self._tell(f"charge_point:{key}")
+
+    def _show_meter(self, meter: MeterState) -> None:
+        self.meters[meter.settings.meter_id] = meter.view(self._clock.monotonic())
+        self._tell(f"meter:{meter.settings.meter_id}")
+
+    def _show_circuits(self, decision: Decision) -> None:
+        views = circuit_views(self._model, decision, self._states, self._meters)
+        for circuit_id, view in views.items():
+            if self.circuits.get(circuit_id) != view:
+                self.circuits[circuit_id] = view
+                self._tell(f"circuit:{circuit_id}")
+
+    def _tell(self, subject: str) -> None:
+        for listener in list(self._subscribers.get(subject, ())):
+            listener()
+
+    def _connectors_of(self, point: ChargePointState) -> list[ConnectorState]:
+        found = (
+            self._states.get(connector_key(point.settings.charge_point_id, c.number)) for c in point.settings.connectors
+        )
+        return [state for state in found if state is not None and not state.leaving]
+
+
+def _refuse(settings: SiteSettings) -> None:
+    faults = check(settings)
+    if faults:
+        raise SettingsError(faults)
+
+
+def _nothing() -> None:
+    """Nothing is listened to yet."""
+
+
+__all__ = ["PLUGGED", "ChargePointState", "Site"]

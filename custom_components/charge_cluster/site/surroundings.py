@@ -1,0 +1,172 @@
+"""Pictures of circuits and the list of problems, made from the outcome of a pass and what is known beside it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+
+from ..engine.controller import Decision
+from ..engine.guard import CAR_SETTLING_S
+from ..engine.model import PhaseAmps, Reason, SiteModel
+from ..ocpp.protocols import Clock
+from .connector import ConnectorState
+from .meter import MeterState
+from .problems import Problem, ProblemKey, Severity
+from .proof import amps_text
+from .records import SiteRecords
+from .settings import SiteSettings
+from .views import CircuitView
+
+PASS_S = 0.1
+WIRE_S = 1.0
+"""A limit to a charger and its answer; measured answers are faster, busy chargers slower."""
+
+REFUSED_OFTEN = 3
+"""A limit refused so often in a row is a problem that a person must look at."""
+
+UNPROVED_FOR_S = 60.0
+
+
+def circuit_views(
+    site: SiteModel, decision: Decision, states: Mapping[str, ConnectorState], meters: Mapping[str, MeterState]
+) -> dict[str, CircuitView]:
+    """Return the pictures of all circuits."""
+    power: dict[str, float] = dict.fromkeys(site.circuits, 0.0)
+    for state in states.values():
+        drawn = state.power_now_w
+        if drawn:
+            connector = site.connectors.get(state.key)
+            if connector is not None:
+                for circuit_id in site.paths[connector.circuit_id]:
+                    power[circuit_id] += drawn
+    intervals = {meter.settings.circuit_id: meter.interval_s for meter in meters.values()}
+    views = {}
+    for circuit_id, circuit in decision.circuits.items():
+        interval = max((intervals.get(above, 0.0) for above in site.paths[circuit_id]), default=0.0)
+        views[circuit_id] = CircuitView(
+            circuit_id=circuit_id,
+            load_a=None if circuit.load_a is None else _shown(circuit.load_a),
+            ev_load_a=_shown(circuit.ev_load_a),
+            ev_power_w=round(power[circuit_id]),
+            base_load_a=None if circuit.base_load_a is None else _shown(circuit.base_load_a),
+            headroom_a=_shown(circuit.headroom_a),
+            worst_case_a=_shown(circuit.worst_case_a),
+            if_all_dies_a=_shown(circuit.proof.amps),
+            fallback_fits=circuit.proof.fits,
+            limited=circuit.limited,
+            stale=circuit.stale,
+            reaction_time_s=round(interval + PASS_S + WIRE_S + CAR_SETTLING_S, 1),
+            waiting=circuit.waiting,
+            charging=circuit.charging,
+        )
+    return views
+
+
+def _shown(amps: PhaseAmps) -> PhaseAmps:
+    return (round(amps[0], 1), round(amps[1], 1), round(amps[2], 1))
+
+
+def problems_of(  # noqa: PLR0913, PLR0917 - everything that can go wrong is looked at in one place
+    settings: SiteSettings,
+    site: SiteModel,
+    decision: Decision | None,
+    states: Mapping[str, ConnectorState],
+    meters: Mapping[str, MeterState],
+    records: SiteRecords,
+    clock: Clock,
+    unguarded: Collection[str],
+) -> tuple[Problem, ...]:
+    """Return what a person must mend, in a stable order."""
+    found: list[Problem] = []
+    names = {circuit.circuit_id: circuit.name for circuit in settings.circuits}
+    if not records.available:
+        found.append(Problem(key=ProblemKey.LEDGER_UNAVAILABLE, subject=settings.site_id, severity=Severity.ERROR))
+    if records.replaced is not None:
+        found.append(
+            Problem(
+                key=ProblemKey.LEDGER_REPLACED,
+                subject=settings.site_id,
+                severity=Severity.WARNING,
+                placeholders={"source": records.replaced},
+            )
+        )
+    if not clock.synchronised():
+        found.append(Problem(key=ProblemKey.HOST_CLOCK, subject=settings.site_id, severity=Severity.ERROR))
+    for circuit in settings.circuits:
+        named = {"circuit": circuit.name}
+        if circuit.lost:
+            found.append(
+                Problem(key=ProblemKey.CLUSTER_MISSING, subject=circuit.circuit_id, severity=Severity.ERROR, placeholders=named)
+            )
+        if circuit.circuit_id in unguarded:
+            found.append(
+                Problem(key=ProblemKey.METER_MISSING, subject=circuit.circuit_id, severity=Severity.ERROR, placeholders=named)
+            )
+    if decision is not None:
+        found.extend(_circuit_problems(decision, names))
+    found.extend(_meter_problems(meters, clock.monotonic()))
+    found.extend(_connector_problems(settings, states, decision))
+    return tuple(found)
+
+
+def _circuit_problems(decision: Decision, names: Mapping[str, str]) -> list[Problem]:
+    found = []
+    for circuit_id, circuit in decision.circuits.items():
+        named = {"circuit": names.get(circuit_id, circuit_id)}
+        if not circuit.proof.fits:
+            figures = named | {"excess": amps_text(circuit.proof.excess_a), "worst": amps_text(max(circuit.proof.amps))}
+            found.append(
+                Problem(
+                    key=ProblemKey.FALLBACK_DOES_NOT_FIT, subject=circuit_id, severity=Severity.ERROR, placeholders=figures
+                )
+            )
+        if not circuit.proof.declared:
+            found.append(
+                Problem(
+                    key=ProblemKey.BASE_LOAD_UNDECLARED, subject=circuit_id, severity=Severity.WARNING, placeholders=named
+                )
+            )
+    return found
+
+
+def _meter_problems(meters: Mapping[str, MeterState], now: float) -> list[Problem]:
+    found = []
+    for meter in meters.values():
+        if meter.available(now):
+            continue
+        unreachable = meter.fault is not None and meter.fault.key == "unreachable"
+        found.append(
+            Problem(
+                key=ProblemKey.METER_UNREACHABLE if unreachable else ProblemKey.METER_STALE,
+                subject=meter.settings.meter_id,
+                severity=Severity.ERROR,
+                placeholders={"meter": meter.settings.name, "fault": "" if meter.fault is None else meter.fault.detail},
+            )
+        )
+    return found
+
+
+def _connector_problems(
+    settings: SiteSettings, states: Mapping[str, ConnectorState], decision: Decision | None
+) -> list[Problem]:
+    found = []
+    names = {point.charge_point_id: point.name for point in settings.charge_points}
+    for state in states.values():
+        if state.leaving or state.charge_point_id not in names:
+            continue
+        placeholders = {
+            "charge_point": names[state.charge_point_id],
+            "connector": str(state.number),
+            "maximum": amps_text(state.connector.maximum_a),
+            "fallback": amps_text(state.connector.fallback_a),
+        }
+        keys = []
+        if decision is not None and decision.limits.get(state.key, state.limit).reason is Reason.LIMIT_IGNORED:
+            keys.append(ProblemKey.LIMIT_IGNORED)
+        if state.refusals >= REFUSED_OFTEN:
+            keys.append(ProblemKey.LIMIT_REFUSED)
+        if state.bound.fallback_a is None:
+            keys.append(ProblemKey.FALLBACK_UNPROVED)
+        found.extend(
+            Problem(key=key, subject=state.key, severity=Severity.WARNING, placeholders=placeholders) for key in keys
+        )
+    return found

@@ -1,0 +1,148 @@
+"""What a site shows to the outside: immutable pictures, replaced when what they show changes.
+
+A connector is addressed by `"<charge_point_id>/<number>"`, see `connector_key`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..chargers import DeviceIdentity
+from ..engine.model import PhaseAmps, Reason, VehicleState
+
+
+def connector_key(charge_point_id: str, number: int) -> str:
+    """Return the id of a connector within its site."""
+    return f"{charge_point_id}/{number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionView:
+    """The session at a connector, from plug-in to plug-out."""
+
+    session_id: str
+    started_at: float
+    """UTC POSIX seconds."""
+    energy_wh: float
+    id_tag: str | None
+    transaction_id: str | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorView:
+    """A connector as it is now."""
+
+    key: str
+    online: bool
+    vehicle: VehicleState
+    status: str | None
+    """The charger's own word."""
+    error: str | None
+    limit_a: float
+    """The limit that the charger accepted last."""
+    target_a: float
+    """The limit that was decided."""
+    reason: Reason
+    reason_circuit: str | None
+    """Name of the circuit whose ceiling is the reason."""
+    expected_at: float | None
+    """UTC POSIX seconds."""
+    queue_position: int | None
+    """Place in the queue, 1 is next; None: not waiting."""
+    drawn_a: PhaseAmps | None
+    """On its own terminals."""
+    power_w: float | None
+    energy_wh: float | None
+    """Monotonic import register."""
+    soc_percent: float | None
+    worst_case_a: float
+    """The most it may draw on any phase now."""
+    fallback_a: float
+    fallback_confirmed: bool
+    cap_a: float
+    """The user's cap, the hardware maximum when none is set."""
+    enabled: bool
+    priority: int
+    session: SessionView | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargePointView:
+    """A charge point as it is now."""
+
+    charge_point_id: str
+    online: bool
+    identity: DeviceIdentity
+    last_heard_at: float | None
+    """UTC POSIX seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitView:
+    """The supply or a cluster as it is now."""
+
+    circuit_id: str
+    load_a: PhaseAmps | None
+    """All that flows; None: not known."""
+    ev_load_a: PhaseAmps
+    """What our vehicles were last measured to draw."""
+    ev_power_w: float
+    base_load_a: PhaseAmps | None
+    """Upper bound of everything else; None: not known."""
+    headroom_a: PhaseAmps
+    """Rating − margin − load, negative when over; against the worst case when the load is not known."""
+    worst_case_a: PhaseAmps
+    """The most that may flow now by what is known."""
+    if_all_dies_a: PhaseAmps
+    """The most that would flow if every controller died now: fallbacks plus the declared base load."""
+    fallback_fits: bool
+    limited: bool
+    """Whether its ceiling holds back a vehicle now."""
+    stale: bool
+    """Whether the meter that guards it cannot be trusted now."""
+    reaction_time_s: float
+    waiting: int
+    """Vehicles that wait for a place."""
+    charging: int
+    """Vehicles that draw current."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterView:
+    """A meter as it is now."""
+
+    meter_id: str
+    available: bool
+    amps: PhaseAmps | None
+    power_w: float | None
+    energy_import_wh: float | None
+    energy_export_wh: float | None
+    voltage_v: PhaseAmps | None
+    age_s: float | None
+    fault: str | None
+    """Key of the fault, for translations."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SessionEvent:
+    """A session began or ended."""
+
+    key: str
+    """Of the connector."""
+    kind: str
+    """"started" or "ended"."""
+    session: SessionView
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NewcomerView:
+    """A charge point that dials in and is not configured."""
+
+    identity: str
+    remote: str
+    first_seen_at: float
+    """UTC POSIX seconds."""
+    identity_report: DeviceIdentity
+    connectors: int | None
+    """As many as it has shown; None: not known."""
