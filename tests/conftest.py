@@ -5,10 +5,10 @@ Fixtures that belong to one room stand in that room's own conftest.
 
 from pathlib import Path
 
+import pytest
 from homeassistant import loader
 from homeassistant.core import HomeAssistant
 from hypothesis import HealthCheck, settings
-import pytest
 
 # The test package brings a folder of the same name; the one imported first is the one that Home Assistant loads from.
 import custom_components  # noqa: F401 - imported for its place in sys.modules
@@ -35,7 +35,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(autouse=True)
 def loopback(socket_enabled: None) -> None:
-    """Let a test open sockets; connecting anywhere but to this machine stays forbidden by Home Assistant's test package."""
+    """Let a test open sockets; Home Assistant's test package still forbids it to connect to any other machine."""
 
 
 @pytest.fixture
