@@ -1,0 +1,148 @@
+"""Charge Cluster: load management for the charge points of a workplace car park.
+
+Here the parts are wired together and nothing is decided. A site runs in the installation, which belongs to the domain
+and outlives the unloading of an entry: Home Assistant reloads entries by itself, and no vehicle shall notice.
+"""
+
+import asyncio
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+
+import homeassistant.helpers.config_validation as cv
+from homeassistant.config_entries import ConfigEntry, signal_discovered_config_entry_removed
+from homeassistant.const import EVENT_HOMEASSISTANT_STOP
+from homeassistant.core import Event, HomeAssistant, callback
+from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers.device_registry import AnyDeviceEntry
+from homeassistant.helpers.dispatcher import async_dispatcher_connect
+from homeassistant.helpers.typing import ConfigType
+from homeassistant.util.hass_dict import HassKey
+
+from .configuration import site_settings
+from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S
+from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, subjects_of
+from .engine.topology import TopologyError
+from .host_clock import HostClock
+from .meters.entity import entity_meters
+from .newcomers import discover_again, watch_newcomers
+from .repairs import async_watch_problems
+from .services import async_setup_services
+from .site.installation import Installation, PortInUse
+from .site.proof import SettingsError
+
+CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
+
+
+@dataclass(slots=True)
+class Domain:
+    """What the domain keeps whether an entry is loaded or not."""
+
+    installation: Installation | None = None
+    opening: asyncio.Lock = field(default_factory=asyncio.Lock)
+    """Held while the installation is opened, so that entries that are set up together open it once."""
+
+
+DOMAIN_DATA: HassKey[Domain] = HassKey(DOMAIN)
+
+
+async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
+    """Set up what the domain offers without an entry."""
+    del config
+    hass.data[DOMAIN_DATA] = Domain()
+    async_setup_services(hass)
+
+    @callback
+    def ignored_no_more(entry: ConfigEntry) -> None:
+        del entry
+        discover_again(hass)
+
+    async_dispatcher_connect(hass, signal_discovered_config_entry_removed(DOMAIN), ignored_no_more)
+    hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, partial(_close, hass))
+    return True
+
+
+async def _close(hass: HomeAssistant, _event: Event) -> None:
+    installation = hass.data[DOMAIN_DATA].installation
+    if installation is not None:
+        hass.data[DOMAIN_DATA].installation = None
+        await installation.close()
+
+
+async def _open(hass: HomeAssistant) -> Installation:
+    """Return the installation, opened at the first need."""
+    domain = hass.data[DOMAIN_DATA]
+    async with domain.opening:
+        if domain.installation is None:
+            domain.installation = await Installation.open(
+                Path(hass.config.path(DOMAIN)), clock=HostClock(), entity_meters=partial(entity_meters, hass)
+            )
+        return domain.installation
+
+
+async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> bool:
+    """Start a site, or take over the one that still runs."""
+    installation = await _open(hass)
+    wishes = WishBook(hass, entry.entry_id)
+    await wishes.open()
+    settings = site_settings(entry)
+    try:
+        site = await installation.adopt(settings, wishes.by_connector)
+    except PortInUse as error:
+        raise ConfigEntryNotReady(
+            translation_domain=DOMAIN,
+            translation_key="port_in_use",
+            translation_placeholders={"host": error.host, "port": str(error.port)},
+        ) from error
+    except (SettingsError, TopologyError) as error:
+        raise ConfigEntryError(
+            translation_domain=DOMAIN,
+            translation_key="impossible_settings",
+            translation_placeholders={"fault": str(error)},
+        ) from error
+    entry.async_on_unload(partial(installation.release, entry.entry_id, RELEASE_GRACE_S))
+
+    coordinator = SiteCoordinator(hass=hass, entry=entry, site=site, wishes=wishes)
+    entry.async_on_unload(coordinator.close)
+    entry.runtime_data = SiteRuntime(installation=installation, site=site, coordinator=coordinator)
+    coordinator.publish(settings)
+    coordinator.remember_clusters(settings)
+    entry.async_on_unload(entry.add_update_listener(_configuration_changed))
+    await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
+    entry.async_on_unload(watch_newcomers(hass, entry))
+    entry.async_on_unload(async_watch_problems(hass, entry))
+    return True
+
+
+async def async_unload_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> bool:
+    """Take the entities down; the site goes on for a while, in case this is a reload."""
+    return await hass.config_entries.async_unload_platforms(entry, PLATFORMS)
+
+
+async def async_remove_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> None:
+    """Stop a site for good; what it gave to chargers runs out into their fallbacks."""
+    installation = hass.data[DOMAIN_DATA].installation
+    if installation is not None:
+        await installation.remove(entry.entry_id)
+    await WishBook(hass, entry.entry_id).remove()
+
+
+async def async_migrate_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> bool:
+    """Bring an older entry up to date; one of a newer version is left alone, for the way back up."""
+    del hass
+    return entry.version <= ENTRY_VERSION
+
+
+async def async_remove_config_entry_device(
+    hass: HomeAssistant, entry: ChargeClusterConfigEntry, device: AnyDeviceEntry
+) -> bool:
+    """Let a device be removed that nothing configured stands behind; a subentry is removed with its device."""
+    del hass
+    configured = {(DOMAIN, subject.device_id) for subject in subjects_of(site_settings(entry))}
+    return not device.identifiers & configured
+
+
+async def _configuration_changed(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> None:
+    """Apply what was changed, added, removed or renamed to the running site: nothing is reloaded."""
+    del hass
+    await entry.runtime_data.coordinator.follow_configuration()

@@ -1,0 +1,183 @@
+"""Adding and changing a meter: over Modbus, or made of sensors that Home Assistant has already.
+
+Either way it is tried before it is stored: a meter that does not answer as it should is not a guard.
+"""
+
+from collections.abc import Mapping
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.components.sensor import SensorDeviceClass
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.const import (
+    ATTR_UNIT_OF_MEASUREMENT,
+    UnitOfElectricCurrent,
+    UnitOfElectricPotential,
+    UnitOfPower,
+    UnitOfTime,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.selector import (
+    BooleanSelector,
+    EntitySelector,
+    EntitySelectorConfig,
+    EntityWithDeviceFilterSelectorConfig,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
+    TextSelector,
+)
+
+from ..const import SUPPLY_ID, Key, SubentryType
+from ..engine.model import PHASES, MeterScope
+from . import FormFaults, advanced, choice, circuit_choice, folded, name_taken, pick, unfolded
+
+DEFAULT_MODBUS_PORT = 502
+DEFAULT_INTERVAL_S = 1.0
+
+COMMON = (Key.CIRCUIT, Key.SCOPE, Key.RATIO, Key.INVERTED, Key.TIMEOUT)
+
+UNITS: Mapping[Key, tuple[SensorDeviceClass, tuple[str, ...]]] = {
+    Key.CURRENTS: (SensorDeviceClass.CURRENT, (UnitOfElectricCurrent.AMPERE, UnitOfElectricCurrent.MILLIAMPERE)),
+    Key.POWERS: (SensorDeviceClass.POWER, (UnitOfPower.WATT, UnitOfPower.KILO_WATT, UnitOfPower.MEGA_WATT)),
+    Key.VOLTAGES: (SensorDeviceClass.VOLTAGE, (UnitOfElectricPotential.VOLT, UnitOfElectricPotential.MILLIVOLT)),
+}
+"""What each of the three lists of sensors must measure, and in which units."""
+
+
+class MeterFlow(ConfigSubentryFlow):
+    """Adds or changes a meter."""
+
+    async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask what kind of meter it is."""
+        del user_input
+        return self.async_show_menu(step_id="user", menu_options=["modbus", "entities"])
+
+    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask for what is to change; the kind stays."""
+        del user_input
+        if Key.PROFILE in self._get_reconfigure_subentry().data:
+            return await self.async_step_modbus()
+        return await self.async_step_entities()
+
+    async def async_step_entities(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask which sensors the meter is made of."""
+        fields = self._known_fields()
+        faults = FormFaults()
+        if user_input is not None:
+            fields = unfolded(user_input)
+            self._check_common(fields, faults)
+            _check_sensors(self.hass, fields, faults)
+            if not faults:
+                return self._store(fields, pick(fields, (*COMMON, *UNITS)), unique_id=None)
+        sensors: dict[vol.Marker, Any] = {
+            vol.Optional(key): _sensors(device_class) for key, (device_class, _units) in UNITS.items()
+        }
+        return self._form("entities", sensors, {}, fields, faults)
+
+    def _known_fields(self) -> dict[str, Any]:
+        if self.source == SOURCE_USER:
+            return {Key.CIRCUIT: SUPPLY_ID, Key.SCOPE: MeterScope.EVERYTHING.value}
+        subentry = self._get_reconfigure_subentry()
+        return {Key.NAME: subentry.title, **subentry.data}
+
+    def _changed_subentry(self) -> ConfigSubentry | None:
+        return None if self.source == SOURCE_USER else self._get_reconfigure_subentry()
+
+    def _form(
+        self,
+        step: str,
+        source: Mapping[vol.Marker, Any],
+        unusual: Mapping[vol.Marker, Any],
+        fields: Mapping[str, Any],
+        faults: FormFaults,
+    ) -> SubentryFlowResult:
+        schema = vol.Schema(
+            {
+                vol.Required(Key.NAME): TextSelector(),
+                vol.Required(Key.CIRCUIT): circuit_choice(self._get_entry()),
+                **source,
+                vol.Required(Key.SCOPE): choice("scope", MeterScope),
+                vol.Required(Key.ADVANCED): advanced(
+                    {
+                        vol.Optional(Key.RATIO): _ratio(),
+                        vol.Optional(Key.INVERTED, default=False): BooleanSelector(),
+                        vol.Optional(Key.TIMEOUT): _seconds(least=1, most=900),
+                        **unusual,
+                    }
+                ),
+            }
+        )
+        return self.async_show_form(
+            step_id=step,
+            data_schema=self.add_suggested_values_to_schema(schema, folded(fields)),
+            errors=faults.errors,
+            description_placeholders=faults.placeholders,
+        )
+
+    def _check_common(self, fields: Mapping[str, Any], faults: FormFaults) -> None:
+        entry = self._get_entry()
+        own = self._changed_subentry()
+        title = fields[Key.NAME].strip()
+        if not title:
+            faults.add("name_missing", field=Key.NAME)
+        elif name_taken(entry, SubentryType.METER, title, by_other_than=own):
+            faults.add("name_taken", field=Key.NAME)
+        for other in entry.get_subentries_of_type(SubentryType.METER):
+            if other.data[Key.CIRCUIT] == fields[Key.CIRCUIT] and (own is None or other.subentry_id != own.subentry_id):
+                faults.add("already_guarded", field=Key.CIRCUIT, meter=other.title)
+
+    def _store(self, fields: Mapping[str, Any], stored: dict[str, Any], *, unique_id: str | None) -> SubentryFlowResult:
+        title = fields[Key.NAME].strip()
+        subentry = self._changed_subentry()
+        if subentry is None:
+            return self.async_create_entry(title=title, data=stored, unique_id=unique_id)
+        return self.async_update_and_abort(self._get_entry(), subentry, title=title, data=stored, unique_id=unique_id)
+
+
+def _ratio() -> NumberSelector:
+    return NumberSelector(NumberSelectorConfig(min=0.001, max=10_000, step="any", mode=NumberSelectorMode.BOX))
+
+
+def _seconds(*, least: float, most: float) -> NumberSelector:
+    return NumberSelector(
+        NumberSelectorConfig(
+            min=least, max=most, step=0.1, mode=NumberSelectorMode.BOX, unit_of_measurement=UnitOfTime.SECONDS
+        )
+    )
+
+
+def _sensors(device_class: SensorDeviceClass) -> EntitySelector:
+    return EntitySelector(
+        EntitySelectorConfig(
+            filter=EntityWithDeviceFilterSelectorConfig(domain="sensor", device_class=device_class), multiple=True
+        )
+    )
+
+
+def _check_sensors(hass: HomeAssistant, fields: Mapping[str, Any], faults: FormFaults) -> None:
+    """Add what keeps the chosen sensors from being a meter."""
+    if (Key.CURRENTS in fields) == (Key.POWERS in fields):
+        faults.add("currents_or_powers", field=Key.CURRENTS)
+    for key, (_device_class, units) in UNITS.items():
+        chosen = fields.get(key)
+        if chosen is None:
+            continue
+        if len(set(chosen)) != len(PHASES):
+            faults.add("three_needed", field=key)
+            continue
+        for entity_id in chosen:
+            _check_sensor(hass, entity_id, key, units, faults)
+
+
+def _check_sensor(hass: HomeAssistant, entity_id: str, key: Key, units: tuple[str, ...], faults: FormFaults) -> None:
+    state = hass.states.get(entity_id)
+    shown = "–" if state is None else state.state
+    try:
+        float(shown)
+    except ValueError:
+        faults.add("not_numeric", field=key, entity=entity_id, state=shown)
+        return
+    unit = None if state is None else state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
+    if unit not in units:
+        faults.add("wrong_unit", field=key, entity=entity_id, unit=str(unit), wanted=units[0])
