@@ -22,6 +22,8 @@ class LimitOutcome(StrEnum):
     """The charger said no: the limit before it still holds."""
     UNKNOWN = "unknown"
     """No answer, or an odd one: it may or may not hold."""
+    NOT_SENT = "not_sent"
+    """Nothing went out (offline, replaced by a newer order, clock not right): the limit before it still holds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,431 @@
+"""The central system: where charge points dial in, and where their conversations live.
+
+One `CentralSystem` listens on one host and port. It decides at the door (`doorway`, the `Doorkeeper`), seats strangers in
+the waiting room, and gives everybody else the conversation that goes by its identity; conversations outlive
+connections, and the newest connection of an identity wins. Nothing that one connection does can end another.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import logging
+import ssl
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from aiohttp import WSCloseCode, WSMsgType, web
+
+from .conversation import DeviceFacts
+from .doorway import Arrival, Refusal, arrival
+from .frames import MAX_FRAME_BYTES
+from .pacing import Allowance, AllowancePerAddress, CalmLog
+from .protocols import Admission, Authoriser, Clock, Doorkeeper, TransactionJournal
+from .rpc import INBOUND_BURST, INBOUND_RATE_PER_S, RpcLink
+from .v16.configuration import WantedSettings
+from .v16.conversation import Conversation16, Services
+from .waiting_room import Guest, Newcomer
+
+_LOGGER = logging.getLogger(__name__)
+
+MAX_CONNECTIONS = 2000
+MAX_NEWCOMERS = 512
+STRANGER_RATE_PER_S = 20.0
+STRANGER_BURST = 600.0
+"""A new car park dials in all at once, behind one address perhaps."""
+GUEST_RATE_PER_S = 10.0
+GUEST_BURST = 60.0
+MAX_TURNED_AWAY = 256
+
+TICK_S = 1.0
+PING_AFTER_S = 30.0
+GONE_AFTER_S = 180.0
+"""Three heartbeats without a frame of any kind; pings answered late or never are no reason to hang up."""
+CLOSING_PATIENCE_S = 2.0
+
+
+class CannotListen(Exception):
+    """The listener cannot be opened at this host and port."""
+
+    def __init__(self, host: str, port: int, reason: str) -> None:
+        super().__init__(f"cannot listen at {host}:{port}: {reason}")
+        self.host = host
+        self.port = port
+
+
+class PortInUse(CannotListen):
+    """Something else listens there already."""
+
+
+type WatchNewcomers = Callable[[str, Newcomer | None], None]
+"""Told of the identity of a newcomer and what is known of it; None when it is none any more."""
+
+
+@dataclass(slots=True, eq=False)
+class _Connection:
+    """A socket, its link, and who sits at it."""
+
+    arrival: Arrival
+    socket: web.WebSocketResponse
+    link: RpcLink
+    conversation: Conversation16 | None = None
+    guest: Guest | None = None
+    pinged_at: float = 0.0
+
+
+class CentralSystem:
+    """Listens for charge points and keeps their conversations."""
+
+    def __init__(
+        self,
+        *,
+        host: str,
+        port: int,
+        doorkeeper: Doorkeeper,
+        journal: TransactionJournal,
+        authoriser: Authoriser,
+        clock: Clock,
+        charge_point_id: Callable[[str], str] = str,
+        wanted: WantedSettings | None = None,
+        tls: ssl.SSLContext | None = None,
+        inbound_rate_per_s: float = INBOUND_RATE_PER_S,
+    ) -> None:
+        """Set up without listening yet.
+
+        Args:
+            charge_point_id: turns an OCPP identity into the id that records and authorisations carry.
+            wanted: what every charge point is configured to.
+            tls: for wss.
+            inbound_rate_per_s: messages of one charge point before it is read more slowly.
+        """
+        self.host = host
+        self._port = port
+        self._doorkeeper = doorkeeper
+        self._clock = clock
+        self._tls = tls
+        self._inbound_rate_per_s = inbound_rate_per_s
+        self._services = Services(
+            journal=journal,
+            authoriser=authoriser,
+            clock=clock,
+            charge_point_id=charge_point_id,
+            wanted=wanted or WantedSettings(),
+        )
+        self._conversations: dict[str, Conversation16] = {}
+        self._connections: dict[str, _Connection] = {}
+        self._newcomer_watchers: list[WatchNewcomers] = []
+        self._strangers = AllowancePerAddress(rate_per_s=STRANGER_RATE_PER_S, burst=STRANGER_BURST)
+        self._turned_away: OrderedDict[str, Admission] = OrderedDict()
+        self._keys: dict[str, str] = {}
+        self._log = CalmLog(_LOGGER, clock.monotonic)
+        self._runner: web.ServerRunner | None = None
+        self._ticking: asyncio.Task[None] | None = None
+        self._closing: set[asyncio.Task[bool | None]] = set()
+
+    # -- life ---------------------------------------------------------------------------------------------------------
+
+    async def start(self) -> None:
+        """Begin to listen.
+
+        Raises:
+            PortInUse: something listens there already.
+            CannotListen: the host is not ours, or the port is not allowed.
+        """
+        runner = web.ServerRunner(web.Server(self._enter, access_log=None), handle_signals=False)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self.host, self._port, ssl_context=self._tls, backlog=512).start()
+        except OSError as error:
+            await runner.cleanup()
+            kind = PortInUse if error.errno == errno.EADDRINUSE else CannotListen
+            raise kind(self.host, self._port, error.strerror or type(error).__name__) from error
+        self._runner = runner
+        self._ticking = asyncio.get_running_loop().create_task(self._tick())
+
+    async def close(self) -> None:
+        """Hang up on everybody and stop listening."""
+        if self._ticking is not None:
+            self._ticking.cancel()
+            await asyncio.wait([self._ticking])
+            self._ticking = None
+        for connection in list(self._connections.values()):
+            self._hang_up(connection, WSCloseCode.GOING_AWAY)
+        if self._closing:
+            await asyncio.wait(self._closing, timeout=CLOSING_PATIENCE_S)
+        if self._runner is not None:
+            await self._runner.cleanup()
+            self._runner = None
+        for conversation in self._conversations.values():
+            await conversation.close()
+
+    @property
+    def port(self) -> int:
+        """Return the port that is listened at (the real one where 0 was asked for)."""
+        if self._runner is not None and self._runner.addresses:
+            return int(self._runner.addresses[0][1])
+        return self._port
+
+    # -- who is there -------------------------------------------------------------------------------------------------
+
+    def conversation(self, identity: str) -> Conversation16:
+        """Return the conversation with a charge point, begun if there is none yet."""
+        conversation = self._conversations.get(identity)
+        if conversation is None:
+            conversation = self._conversations[identity] = Conversation16(identity, self._services)
+        return conversation
+
+    async def forget(self, identity: str) -> None:
+        """End the conversation with a charge point that was removed; if connected, it is judged anew at the door."""
+        conversation = self._conversations.pop(identity, None)
+        if conversation is not None:
+            connection = self._connections.get(identity)
+            if connection is not None and connection.conversation is conversation:
+                conversation.detach(connection.link)
+                connection.conversation = None
+                self._hang_up(connection, WSCloseCode.GOING_AWAY)
+            await conversation.close()
+        self._keys.pop(identity, None)
+
+    @property
+    def newcomers(self) -> Mapping[str, Newcomer]:
+        """Return who sits in the waiting room."""
+        return {i: c.guest.newcomer for i, c in self._connections.items() if c.guest is not None}
+
+    @property
+    def turned_away(self) -> Mapping[str, Admission]:
+        """Return configured charge points that came with a wrong key or none, and have not come right since."""
+        return dict(self._turned_away)
+
+    def watch_newcomers(self, watch: WatchNewcomers) -> Callable[[], None]:
+        """Be told of the waiting room, of everybody in it at once; return what ends it."""
+        for identity, newcomer in self.newcomers.items():
+            watch(identity, newcomer)
+        self._newcomer_watchers.append(watch)
+
+        def end() -> None:
+            if watch in self._newcomer_watchers:
+                self._newcomer_watchers.remove(watch)
+
+        return end
+
+    def reconsider(self, identity: str, *, provision_key: str | None = None) -> None:
+        """Judge a connected charge point anew, after it was accepted, changed or removed.
+
+        With `provision_key` the owner's acceptance is trusted: a newcomer that has not this key, or none, is taken in
+        without losing its connection and is given the key (AuthorizationKey); it is let in without it until it took it.
+        From then on the doorkeeper demands it. Call it for a charge point that never confirmed its key after a
+        restart as well, or it will be locked out. Without `provision_key` the credentials of the present connection
+        have to do, or it is hung up on.
+        """
+        if provision_key is not None:
+            self._keys[identity] = provision_key
+        connection = self._connections.get(identity)
+        if connection is None:
+            return
+        match self._judge(connection.arrival):
+            case Admission.WELCOME:
+                self._take_in(connection)
+            case Admission.UNKNOWN:
+                self._show_to_waiting_room(connection)
+            case _:
+                self._hang_up(connection, WSCloseCode.POLICY_VIOLATION)
+
+    # -- the door -----------------------------------------------------------------------------------------------------
+
+    def _judge(self, who: Arrival) -> Admission:
+        """Ask the doorkeeper; one whose key is still to be given is welcome without it."""
+        admission = self._doorkeeper.admit(who.identity, who.password, who.remote)
+        if admission in (Admission.KEY_MISSING, Admission.WRONG_KEY) and who.identity in self._keys:
+            return Admission.WELCOME
+        if admission is Admission.WELCOME and who.password is not None:
+            self._keys.pop(who.identity, None)
+        return admission
+
+    async def _enter(self, request: web.BaseRequest) -> web.StreamResponse:
+        who = arrival(request.rel_url.raw_path, request.remote, request.headers)
+        if isinstance(who, Refusal):
+            return web.Response(status=401 if who is Refusal.OTHER_USER else 404, text=who.value)
+        admission = self._judge(who)
+        now = self._clock.monotonic()
+        if admission is not Admission.WELCOME and not self._strangers.take_if_free(who.remote, now):
+            return web.Response(status=429, headers={"Retry-After": "60"})
+        if admission in (Admission.WRONG_KEY, Admission.KEY_MISSING):
+            self._turn_away(who, admission)
+            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="OCPP"'})
+        if self._full(who, admission):
+            return web.Response(status=503, headers={"Retry-After": "60"})
+        return await self._seat(request, who, admission)
+
+    def _full(self, who: Arrival, admission: Admission) -> bool:
+        if who.identity in self._connections:
+            return False
+        if admission is Admission.UNKNOWN and len(self.newcomers) >= MAX_NEWCOMERS:
+            self._log.warning("The waiting room is full: %s was sent away", who.remote)
+            return True
+        return len(self._connections) >= MAX_CONNECTIONS
+
+    def _turn_away(self, who: Arrival, admission: Admission) -> None:
+        self._turned_away[who.identity] = admission
+        while len(self._turned_away) > MAX_TURNED_AWAY:
+            self._turned_away.popitem(last=False)
+        self._log.warning("%s at %s was turned away: %s", who.identity, who.remote, admission.value)
+
+    async def _seat(self, request: web.BaseRequest, who: Arrival, admission: Admission) -> web.WebSocketResponse:
+        socket = web.WebSocketResponse(
+            protocols=(who.spoken,) if who.spoken is not None else (),
+            compress=False,
+            autoping=False,
+            max_msg_size=MAX_FRAME_BYTES,
+            timeout=CLOSING_PATIENCE_S,
+        )
+        await socket.prepare(request)
+        if not who.understood:
+            self._log.warning("%s offers no version that is spoken here", who.identity)
+            await socket.close(code=WSCloseCode.PROTOCOL_ERROR)
+            return socket
+        if not who.offered:
+            self._log.warning("%s offers no subprotocol and is taken to speak OCPP 1.6", who.identity)
+
+        async def send(frame: bytes) -> None:
+            await socket.send_frame(frame, WSMsgType.TEXT)
+
+        known = admission is Admission.WELCOME
+        allowance = Allowance(
+            rate_per_s=self._inbound_rate_per_s if known else GUEST_RATE_PER_S,
+            burst=max(INBOUND_BURST, self._inbound_rate_per_s) if known else GUEST_BURST,
+        )
+        link = RpcLink(send, {}, allowance=allowance, monotonic=self._clock.monotonic, name=who.identity)
+        connection = _Connection(who, socket, link)
+        self._replace(connection)
+        if known:
+            self._take_in(connection)
+        else:
+            self._show_to_waiting_room(connection)
+        try:
+            await self._read(connection)
+        finally:
+            self._leave(connection)
+        return socket
+
+    def _replace(self, connection: _Connection) -> None:
+        """The newest connection wins: the old one's calls fail now, and it is closed quietly."""
+        old = self._connections.get(connection.arrival.identity)
+        self._connections[connection.arrival.identity] = connection
+        if old is not None:
+            self._hang_up(old, WSCloseCode.OK)
+
+    def _take_in(self, connection: _Connection) -> None:
+        """Seat a connection at the conversation of its identity."""
+        if connection.conversation is not None:
+            return
+        identity = connection.arrival.identity
+        guest, connection.guest = connection.guest, None
+        device = guest.newcomer.device if guest is not None else DeviceFacts()
+        conversation = self.conversation(identity)
+        connection.conversation = conversation
+        connection.link.allow(Allowance(rate_per_s=self._inbound_rate_per_s, burst=INBOUND_BURST))
+        conversation.attach(connection.link, device=device if device != DeviceFacts() else None)
+        self._turned_away.pop(identity, None)
+        key = self._keys.get(identity)
+        if key is not None:
+            conversation.provision_key(key, lambda: self._key_given(identity, key))
+        if guest is not None:
+            self._tell_newcomer(identity, None)
+
+    def _key_given(self, identity: str, key: str) -> None:
+        if self._keys.get(identity) == key:
+            del self._keys[identity]
+
+    def _show_to_waiting_room(self, connection: _Connection) -> None:
+        if connection.guest is not None:
+            return
+        who = connection.arrival
+        if connection.conversation is not None:
+            connection.conversation.detach(connection.link)
+            connection.conversation = None
+        newcomer = Newcomer(
+            identity=who.identity,
+            remote=who.remote,
+            first_seen_at=self._clock.time(),
+            presented_key=who.password is not None,
+        )
+        connection.guest = Guest(newcomer, self._clock, lambda changed: self._tell_newcomer(who.identity, changed))
+        connection.link.actions = connection.guest.actions
+        self._tell_newcomer(who.identity, newcomer)
+
+    def _tell_newcomer(self, identity: str, newcomer: Newcomer | None) -> None:
+        loop = asyncio.get_running_loop()
+        for watch in self._newcomer_watchers:
+            loop.call_soon(watch, identity, newcomer)
+
+    # -- connections --------------------------------------------------------------------------------------------------
+
+    async def _read(self, connection: _Connection) -> None:
+        socket, link = connection.socket, connection.link
+        while not link.closed:
+            message = await socket.receive()
+            match message.type:
+                case WSMsgType.TEXT | WSMsgType.BINARY:
+                    await link.receive(message.data)
+                case WSMsgType.PING:
+                    link.heard_at = self._clock.monotonic()
+                    await self._pong(socket, message.data)
+                case WSMsgType.PONG:
+                    link.heard_at = self._clock.monotonic()
+                case _:
+                    return
+
+    async def _pong(self, socket: web.WebSocketResponse, content: bytes) -> None:
+        try:
+            await socket.pong(content)
+        except ConnectionError:
+            return
+
+    def _leave(self, connection: _Connection) -> None:
+        connection.link.close()
+        identity = connection.arrival.identity
+        if connection.conversation is not None:
+            connection.conversation.detach(connection.link)
+            connection.conversation = None
+        if self._connections.get(identity) is connection:
+            del self._connections[identity]
+            if connection.guest is not None:
+                self._tell_newcomer(identity, None)
+        connection.guest = None
+
+    def _hang_up(self, connection: _Connection, code: int) -> None:
+        """End a connection without waiting for its peer."""
+        connection.link.close()
+        if connection.conversation is not None:
+            connection.conversation.detach(connection.link)
+            connection.conversation = None
+        task = asyncio.get_running_loop().create_task(connection.socket.close(code=code))
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(TICK_S)
+            now = self._clock.monotonic()
+            for connection in list(self._connections.values()):
+                self._look_after(connection, now)
+            for conversation in list(self._conversations.values()):
+                conversation.tick()
+
+    def _look_after(self, connection: _Connection, now: float) -> None:
+        silent_s = now - connection.link.heard_at
+        if silent_s >= GONE_AFTER_S:
+            self._log.warning("%s has been silent for too long", connection.arrival.identity)
+            self._hang_up(connection, WSCloseCode.GOING_AWAY)
+        elif silent_s >= PING_AFTER_S and now - connection.pinged_at >= PING_AFTER_S:
+            connection.pinged_at = now
+            task = asyncio.get_running_loop().create_task(self._ping(connection.socket))
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+
+    async def _ping(self, socket: web.WebSocketResponse) -> None:
+        try:
+            await socket.ping()
+        except ConnectionError:
+            return

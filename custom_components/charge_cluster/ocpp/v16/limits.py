@@ -1,0 +1,288 @@
+"""What limits a charge point holds, and how it is made to hold one.
+
+A running transaction is limited by its own profile, renewed with every wish. A connector without transaction draws
+nothing; should one start, the charger's permanent fallback governs until the transaction's profile arrives. So a wish
+for an idle connector is fulfilled without a word when it allows at least the fallback. One below the fallback is
+written as a default profile above it, for long, because such profiles may wear the charger's flash.
+
+`ACCEPTED` is said only when what the charger holds makes it true that it will draw no more than the wish.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from ..conversation import LimitAnsweredLate, LimitWish, Outcome, Report, Terminals
+from ..frames import ErrorCode, JsonObject
+from ..protocols import Clock
+from ..rpc import CallFailed, CallNotSent, CallRefused, Compose, Late
+from ..times import ChargerClock
+from . import requests
+from .configuration import Configuration
+from .profiles import (
+    ProfileAbilities,
+    Wording,
+    fallback_wordings,
+    in_unit,
+    permanent_profile,
+    sendable_amps,
+    start_wordings,
+    temporary_profile,
+    transaction_wordings,
+)
+from .requests import Purpose, RateUnit
+
+_LOGGER = logging.getLogger(__name__)
+
+START_LIMIT_VALIDITY_S = 900.0
+"""A limit below the fallback may hold longer than asked for: it only makes the charger draw less."""
+WHOLE_LADDER_EVERY_S = 60.0
+"""After a charger refused every wording only the best is tried again until then."""
+COMPOSITE_DURATION_S = 86400
+EQUAL_A = 0.05
+
+_REFUSALS = frozenset(
+    {
+        ErrorCode.NOT_IMPLEMENTED,
+        ErrorCode.NOT_SUPPORTED,
+        ErrorCode.PROTOCOL_ERROR,
+        ErrorCode.SECURITY_ERROR,
+        ErrorCode.FORMATION_VIOLATION,
+        ErrorCode.PROPERTY_CONSTRAINT_VIOLATION,
+        ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION,
+        ErrorCode.TYPE_CONSTRAINT_VIOLATION,
+        "FormatViolation",
+        "OccurrenceConstraintViolation",
+    }
+)
+"""CALLERRORs that stand for a no; after any other the limit may hold."""
+
+type AskLimit = Callable[[int, Compose, Late], Awaitable[JsonObject]]
+"""Sends SetChargingProfile for a connector before everything else. Raises CallFailed."""
+type AskAnything = Callable[[str, JsonObject], Awaitable[JsonObject]]
+"""Sends any other call. Raises CallFailed."""
+
+
+@dataclass(slots=True, kw_only=True)
+class _Ladder:
+    """What was learned about wording one kind of limit."""
+
+    taken: Wording | None = None
+    next_climb_at: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _StartLimit:
+    amps: float
+    until: float
+
+
+class Limits:
+    """The limits of one charge point."""
+
+    def __init__(
+        self,
+        *,
+        ask_limit: AskLimit,
+        ask: AskAnything,
+        clock: Clock,
+        charger_clock: ChargerClock,
+        transaction_at: Callable[[int], int | None],
+        proved_phases: Callable[[int], int],
+        report: Callable[[Report], None],
+    ) -> None:
+        """Set up without knowledge of the charger."""
+        self.configuration = Configuration()
+        self.by_default_profile = False
+        """A charger that ignores profiles of transactions is limited by default profiles only."""
+        self.terminals: dict[int, Terminals] = {}
+        self._ask_limit = ask_limit
+        self._ask = ask
+        self._clock = clock
+        self._charger_clock = charger_clock
+        self._transaction_at = transaction_at
+        self._proved_phases = proved_phases
+        self._report = report
+        self._fallbacks: dict[int, float] = {}
+        self._start_limits: dict[int, _StartLimit] = {}
+        self._ladders: dict[str, _Ladder] = {}
+        self._limited: dict[int, int] = {}
+        """Connector → transaction that took a profile of its own."""
+
+    def forget(self) -> None:
+        """The charger restarted: what it holds and how it takes it has to be found out again."""
+        self._fallbacks.clear()
+        self._start_limits.clear()
+        self._ladders.clear()
+        self._limited.clear()
+
+    def of(self, connector: int) -> Terminals:
+        """Return what is known of a connector."""
+        return self.terminals.get(connector) or Terminals(connector=connector)
+
+    async def hold(self, connector: int, wish: LimitWish) -> Outcome:
+        """Make a connector draw no more than a wish allows."""
+        if not self._clock.synchronised():
+            return Outcome.NOT_SENT
+        transaction_id = self._transaction_at(connector)
+        if transaction_id is not None:
+            return await self._limit_transaction(connector, wish, transaction_id)
+        if self.by_default_profile:
+            return await self._climb("default", connector, start_wordings(self._abilities), wish, None)
+        return await self._limit_idle(connector, wish)
+
+    async def store_fallback(self, connector: int, fallback_a: float) -> Outcome:
+        """Write the permanent fallback unless the charger is known or found to hold it."""
+        amps = sendable_amps(fallback_a, self.of(connector))
+        if self._fallbacks.get(connector) == amps:
+            return Outcome.ACCEPTED
+        if self._transaction_at(connector) is None and await self._shows(connector, amps):
+            self._fallbacks[connector] = amps
+            return Outcome.ACCEPTED
+        self._fallbacks.pop(connector, None)
+        outcome = Outcome.REFUSED
+        for wording in fallback_wordings(self._abilities):
+            profile = permanent_profile(amps, wording, self.of(connector))
+            outcome = await self._send_fallback(requests.set_charging_profile(connector, profile))
+            if outcome is not Outcome.REFUSED:
+                break
+        if outcome is Outcome.ACCEPTED:
+            self._fallbacks[connector] = amps
+        return outcome
+
+    @property
+    def _abilities(self) -> ProfileAbilities:
+        return self.configuration.abilities
+
+    async def _limit_transaction(self, connector: int, wish: LimitWish, transaction_id: int) -> Outcome:
+        wordings: Iterable[Wording] = transaction_wordings(self._abilities, by_default_profile=self.by_default_profile)
+        if self._limited.get(connector) == transaction_id:
+            # Its own profile would overrule a default one.
+            wordings = [wording for wording in wordings if wording.purpose is Purpose.TRANSACTION]
+        return await self._climb("transaction", connector, tuple(wordings), wish, transaction_id)
+
+    async def _limit_idle(self, connector: int, wish: LimitWish) -> Outcome:
+        terminals = self.of(connector)
+        amps = sendable_amps(wish.amps, terminals)
+        fallback_a = self._fallbacks.get(connector)
+        if fallback_a is not None and fallback_a <= amps + EQUAL_A:
+            return Outcome.ACCEPTED
+        now = self._clock.monotonic()
+        held = self._start_limits.get(connector)
+        if held is not None and held.amps <= amps + EQUAL_A and held.until - now > wish.validity_s:
+            return Outcome.ACCEPTED
+        # A start needs no more than the fallback: the wish itself follows with the transaction.
+        below = fallback_a if fallback_a is not None else sendable_amps(wish.fallback_a, terminals)
+        long_wish = LimitWish(
+            amps=min(amps, below), fallback_a=below, validity_s=max(START_LIMIT_VALIDITY_S, wish.validity_s)
+        )
+        outcome = await self._climb("default", connector, start_wordings(self._abilities), long_wish, None)
+        if outcome is Outcome.ACCEPTED:
+            self._start_limits[connector] = _StartLimit(amps=long_wish.amps, until=now + long_wish.validity_s / 2)
+        elif outcome is Outcome.UNKNOWN:
+            self._start_limits.pop(connector, None)
+        return outcome
+
+    async def _climb(
+        self, use: str, connector: int, wordings: tuple[Wording, ...], wish: LimitWish, transaction_id: int | None
+    ) -> Outcome:
+        """Try the wordings, the one that was taken before first, until one is not refused."""
+        ladder = self._ladders.setdefault(use, _Ladder())
+        now = self._clock.monotonic()
+        ways = sorted(wordings, key=lambda wording: wording != ladder.taken)
+        if ladder.next_climb_at > now:
+            ways = ways[:1]
+        for wording in ways:
+            if self._transaction_at(connector) != transaction_id:
+                return Outcome.REFUSED
+            outcome = await self._send_limit(connector, wish, wording, transaction_id)
+            if outcome is Outcome.REFUSED:
+                continue
+            if outcome is Outcome.ACCEPTED:
+                ladder.taken = wording
+                ladder.next_climb_at = 0.0
+                if wording.purpose is Purpose.TRANSACTION and transaction_id is not None:
+                    self._limited[connector] = transaction_id
+                elif wording.purpose is Purpose.DEFAULT:
+                    self._start_limits.pop(connector, None)
+            return outcome
+        if ladder.next_climb_at <= now:
+            ladder.next_climb_at = now + WHOLE_LADDER_EVERY_S
+        return Outcome.REFUSED
+
+    async def _send_limit(
+        self, connector: int, wish: LimitWish, wording: Wording, transaction_id: int | None
+    ) -> Outcome:
+        terminals = self.of(connector)
+
+        def compose() -> JsonObject:
+            profile = temporary_profile(
+                wish,
+                wording,
+                terminals,
+                now=self._clock.time(),
+                offset=self._charger_clock.offset,
+                proved_phases=self._proved_phases(connector),
+                transaction_id=transaction_id,
+            )
+            return requests.set_charging_profile(connector, profile)
+
+        def late(answer: JsonObject | None) -> None:
+            accepted = answer is not None and _outcome(answer) is Outcome.ACCEPTED
+            self._report(
+                LimitAnsweredLate(connector=connector, limit_a=sendable_amps(wish.amps, terminals), accepted=accepted)
+            )
+
+        try:
+            return _outcome(await self._ask_limit(connector, compose, late))
+        except CallRefused as refusal:
+            return _outcome_of_refusal(refusal)
+        except CallNotSent:
+            return Outcome.NOT_SENT
+        except CallFailed:
+            return Outcome.UNKNOWN
+
+    async def _send_fallback(self, payload: JsonObject) -> Outcome:
+        try:
+            return _outcome(await self._ask("SetChargingProfile", payload))
+        except CallRefused as refusal:
+            return _outcome_of_refusal(refusal)
+        except CallNotSent:
+            return Outcome.NOT_SENT
+        except CallFailed:
+            return Outcome.UNKNOWN
+
+    async def _shows(self, connector: int, amps: float) -> bool:
+        """Return whether the charger says that it holds the fallback already, which spares its flash."""
+        unit = self._abilities.units[0]
+        try:
+            answer = await self._ask(
+                "GetCompositeSchedule", requests.get_composite_schedule(connector, COMPOSITE_DURATION_S, unit)
+            )
+        except CallFailed:
+            return False
+        schedule = answer.get("chargingSchedule")
+        if answer.get("status") != "Accepted" or not isinstance(schedule, dict):
+            return False
+        periods = schedule.get("chargingSchedulePeriod")
+        if schedule.get("chargingRateUnit") != unit.value or not isinstance(periods, list) or not periods:
+            return False
+        expected = in_unit(amps, unit, proved_phases=1)
+        tolerance = EQUAL_A if unit is RateUnit.AMPS else EQUAL_A * 230
+        limits = [period.get("limit") if isinstance(period, dict) else None for period in periods]
+        return all(isinstance(limit, int | float) and abs(limit - expected) <= tolerance for limit in limits)
+
+
+def _outcome(answer: JsonObject) -> Outcome:
+    match answer.get("status"):
+        case "Accepted":
+            return Outcome.ACCEPTED
+        case "Rejected" | "NotSupported":
+            return Outcome.REFUSED
+    return Outcome.UNKNOWN
+
+
+def _outcome_of_refusal(refusal: CallRefused) -> Outcome:
+    return Outcome.REFUSED if refusal.code in _REFUSALS else Outcome.UNKNOWN

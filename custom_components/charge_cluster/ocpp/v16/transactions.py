@@ -1,0 +1,257 @@
+"""The transactions of one charge point: which runs where, and what is stored of them.
+
+The journal is the authority on what was; this book says what *is*. Starts, ends and adoptions go through one lane in the
+order they came, and are answered only after the journal holds them. What arrives late (a charger was offline) is
+stored, but does not disturb a younger transaction at the same connector.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ..conversation import TransactionClosed, TransactionOpened
+from ..protocols import (
+    Clock,
+    JournalUnavailable,
+    StoredTransaction,
+    TransactionJournal,
+    TransactionStart,
+    TransactionStop,
+)
+from .notices import StartNotice, StopNotice
+
+_LOGGER = logging.getLogger(__name__)
+
+REMEMBERED_ENDED = 64
+SIGHTINGS_TO_ADOPT = 2
+"""A foreign id has to be seen so often before it displaces a transaction that we know."""
+STALE_REASON = "Stale"
+"""The reason under which an end is stored that the charger never told; its own end replaces it."""
+STALE_AFTER_S = 60.0
+"""A charger that says Available may still have the end in its queue for so long."""
+
+
+@dataclass(slots=True, kw_only=True)
+class RunningTransaction:
+    """The transaction at a connector."""
+
+    stored: StoredTransaction
+    resumed: bool
+    register_wh: float
+    """The newest register that was told."""
+    seen_at: float
+    """When it was last known to run; UTC POSIX seconds."""
+
+
+class TransactionBook:
+    """What runs at the connectors of one charge point."""
+
+    def __init__(
+        self,
+        charge_point_id: Callable[[], str],
+        journal: TransactionJournal,
+        clock: Clock,
+        report: Callable[[TransactionOpened | TransactionClosed], None],
+    ) -> None:
+        """Open an empty book; `report` is told of TransactionOpened and TransactionClosed."""
+        self.running: dict[int, RunningTransaction] = {}
+        self.restored = False
+        self._charge_point_id = charge_point_id
+        self._journal = journal
+        self._clock = clock
+        self._report = report
+        self._lane = asyncio.Lock()
+        self._ended: OrderedDict[int, None] = OrderedDict()
+        self._sightings: dict[int, tuple[int, int]] = {}
+
+    async def restore(self) -> None:
+        """Take up the transactions that were open when we stopped. Raises JournalUnavailable."""
+        async with self._lane:
+            if self.restored:
+                return
+            stored = await self._journal.open_transactions(self._charge_point_id())
+            self.restored = True
+            for transaction in sorted(stored, key=lambda t: (t.started_at, t.transaction_id)):
+                known = self.running.get(transaction.connector)
+                if known is None or known.stored.started_at <= transaction.started_at:
+                    self._open(transaction, resumed=True)
+
+    async def start(self, notice: StartNotice) -> StoredTransaction:
+        """Store a start, once however often it comes. Raises JournalUnavailable."""
+        now = self._clock.time()
+        async with self._lane:
+            if notice.stamped_at is None and (same := self._same_without_stamp(notice)) is not None:
+                return same
+            stored = await self._journal.start_transaction(
+                TransactionStart(
+                    charge_point_id=self._charge_point_id(),
+                    connector=notice.connector,
+                    id_tag=notice.id_tag,
+                    meter_start_wh=notice.meter_start_wh,
+                    started_at=now if notice.stamped_at is None else notice.stamped_at,
+                    received_at=now,
+                    reservation_id=notice.reservation_id,
+                )
+            )
+            known = self.running.get(notice.connector)
+            is_news = known is None or known.stored.transaction_id != stored.transaction_id
+            overtaken = known is not None and known.stored.started_at > stored.started_at
+            if stored.stopped_at is None and is_news and not overtaken:
+                await self._displace(notice.connector)
+                self._open(stored, resumed=False)
+            return stored
+
+    async def stop(self, notice: StopNotice) -> StoredTransaction | None:
+        """Store an end; that of an unknown transaction ends no other one. Raises JournalUnavailable."""
+        now = self._clock.time()
+        async with self._lane:
+            connector = self.connector_of(notice.transaction_id)
+            running = self.running[connector] if connector is not None else None
+            meter_stop_wh = notice.meter_stop_wh
+            if meter_stop_wh is None:
+                meter_stop_wh = int(running.register_wh) if running is not None else 0
+            stop = TransactionStop(
+                charge_point_id=self._charge_point_id(),
+                transaction_id=notice.transaction_id,
+                id_tag=notice.id_tag,
+                meter_stop_wh=meter_stop_wh,
+                stopped_at=now if notice.stamped_at is None else notice.stamped_at,
+                received_at=now,
+                reason=notice.reason,
+            )
+            stored = await self._journal.stop_transaction(stop)
+            self._note_ended(notice.transaction_id)
+            if connector is not None:
+                self._close(connector, stop)
+            return stored
+
+    def connector_of(self, transaction_id: int) -> int | None:
+        """Return where a transaction runs."""
+        return next((c for c, r in self.running.items() if r.stored.transaction_id == transaction_id), None)
+
+    def saw(self, connector: int, transaction_id: int, register_wh: float | None, at: float) -> bool:
+        """Note that a transaction was told of in a measurement; return whether it should be adopted.
+
+        Args:
+            register_wh: the charger's own register, where it was told.
+            at: UTC POSIX seconds.
+        """
+        running = self.running.get(connector)
+        if running is not None and running.stored.transaction_id == transaction_id:
+            running.seen_at = max(running.seen_at, at)
+            if register_wh is not None:
+                running.register_wh = max(running.register_wh, register_wh)
+            self._sightings.pop(connector, None)
+            return False
+        if not self.restored or transaction_id in self._ended or self.connector_of(transaction_id) is not None:
+            return False
+        foreign, count = self._sightings.get(connector, (transaction_id, 0))
+        count = count + 1 if foreign == transaction_id else 1
+        self._sightings[connector] = (transaction_id, count)
+        return running is None or count >= SIGHTINGS_TO_ADOPT
+
+    async def adopt(self, connector: int, transaction_id: int, register_wh: float | None, at: float) -> None:
+        """Take up a transaction that a charger runs under an id that we do not know. Raises JournalUnavailable."""
+        async with self._lane:
+            known = self.running.get(connector)
+            if transaction_id in self._ended or (known is not None and known.stored.transaction_id == transaction_id):
+                return
+            stored = await self._journal.adopt_transaction(
+                TransactionStart(
+                    charge_point_id=self._charge_point_id(),
+                    connector=connector,
+                    id_tag=None,
+                    meter_start_wh=int(register_wh or 0),
+                    started_at=at,
+                    received_at=self._clock.time(),
+                ),
+                transaction_id,
+            )
+            self._sightings.pop(connector, None)
+            if stored.stopped_at is not None:
+                self._note_ended(transaction_id)
+                return
+            await self._displace(connector)
+            self._open(stored, resumed=True)
+
+    async def end_stale(self, connector: int, transaction_id: int) -> None:
+        """End a transaction that the charger no longer has, with the last that is known of it.
+
+        Raises:
+            JournalUnavailable: it stays open.
+        """
+        async with self._lane:
+            running = self.running.get(connector)
+            if running is not None and running.stored.transaction_id == transaction_id:
+                await self._displace(connector)
+
+    async def _displace(self, connector: int) -> None:
+        running = self.running.get(connector)
+        if running is None:
+            return
+        stop = TransactionStop(
+            charge_point_id=self._charge_point_id(),
+            transaction_id=running.stored.transaction_id,
+            id_tag=None,
+            meter_stop_wh=max(running.stored.meter_start_wh, int(running.register_wh)),
+            stopped_at=max(running.stored.started_at, running.seen_at),
+            received_at=self._clock.time(),
+            reason=STALE_REASON,
+        )
+        try:
+            await self._journal.stop_transaction(stop)
+        except JournalUnavailable:
+            _LOGGER.warning("The end of a transaction that is gone could not be stored; it stays open on disk")
+        self._close(connector, stop)
+
+    def _open(self, stored: StoredTransaction, *, resumed: bool) -> None:
+        self.running[stored.connector] = RunningTransaction(
+            stored=stored,
+            resumed=resumed,
+            register_wh=float(stored.last_meter_wh if stored.last_meter_wh is not None else stored.meter_start_wh),
+            seen_at=stored.started_at,
+        )
+        self._report(opened(self.running[stored.connector]))
+
+    def _close(self, connector: int, stop: TransactionStop) -> None:
+        del self.running[connector]
+        self._report(
+            TransactionClosed(
+                connector=connector,
+                transaction_id=stop.transaction_id,
+                meter_stop_wh=float(stop.meter_stop_wh),
+                stopped_at=stop.stopped_at,
+                reason=stop.reason,
+            )
+        )
+
+    def _note_ended(self, transaction_id: int) -> None:
+        self._ended[transaction_id] = None
+        while len(self._ended) > REMEMBERED_ENDED:
+            self._ended.popitem(last=False)
+
+    def _same_without_stamp(self, notice: StartNotice) -> StoredTransaction | None:
+        """Return the running transaction that a start without a time repeats."""
+        running = self.running.get(notice.connector)
+        if running is None:
+            return None
+        stored = running.stored
+        same = (stored.id_tag, stored.meter_start_wh) == (notice.id_tag, notice.meter_start_wh)
+        return stored if same else None
+
+
+def opened(running: RunningTransaction, *, resumed: bool | None = None) -> TransactionOpened:
+    """Return the report of a running transaction."""
+    stored = running.stored
+    return TransactionOpened(
+        connector=stored.connector,
+        transaction_id=stored.transaction_id,
+        id_tag=stored.id_tag,
+        meter_start_wh=float(stored.meter_start_wh),
+        started_at=stored.started_at,
+        resumed=running.resumed if resumed is None else resumed,
+    )

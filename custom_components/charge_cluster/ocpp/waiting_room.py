@@ -1,0 +1,88 @@
+"""Where charge points wait that nobody has accepted yet: connected, answered, powerless.
+
+A guest is told that its boot is pending and when to ask again, its transactions are refused, and it is never given any
+configuration. What it shows of itself (maker, model, connectors) is kept for the owner to decide on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+
+from .conversation import DeviceFacts
+from .frames import JsonObject
+from .protocols import Clock
+from .rpc import Action
+from .times import stamp
+from .v16.notices import read_boot, read_status
+
+PENDING_INTERVAL_S = 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Newcomer:
+    """A charge point in the waiting room."""
+
+    identity: str
+    remote: str
+    first_seen_at: float
+    """UTC POSIX seconds."""
+    presented_key: bool
+    """Whether it has a key of its own, which the owner does not know."""
+    device: DeviceFacts = DeviceFacts()
+    connectors: int | None = None
+    """As many as it has shown."""
+
+
+class Guest:
+    """One newcomer, in the words of OCPP 1.6."""
+
+    def __init__(self, newcomer: Newcomer, clock: Clock, changed: Callable[[Newcomer], None]) -> None:
+        """Seat it; `changed` is told when it shows more of itself."""
+        self.newcomer = newcomer
+        self._clock = clock
+        self._changed = changed
+        self.actions: Mapping[str, Action] = {
+            "BootNotification": Action(self._boot),
+            "Heartbeat": Action(self._heartbeat),
+            "StatusNotification": Action(self._status),
+            "Authorize": Action(_refuse_tag),
+            "StartTransaction": Action(_refuse_start),
+            "StopTransaction": Action(_acknowledge),
+            "MeterValues": Action(_acknowledge),
+            "DataTransfer": Action(_refuse_transfer),
+        }
+
+    def _boot(self, payload: JsonObject) -> JsonObject:
+        self._show(replace(self.newcomer, device=read_boot(payload)))
+        return {"status": "Pending", "currentTime": stamp(self._clock.time()), "interval": PENDING_INTERVAL_S}
+
+    def _heartbeat(self, _payload: JsonObject) -> JsonObject:
+        return {"currentTime": stamp(self._clock.time())}
+
+    def _status(self, payload: JsonObject) -> JsonObject:
+        connector = read_status(payload).connector
+        if connector > (self.newcomer.connectors or 0):
+            self._show(replace(self.newcomer, connectors=connector))
+        return {}
+
+    def _show(self, newcomer: Newcomer) -> None:
+        if newcomer != self.newcomer:
+            self.newcomer = newcomer
+            self._changed(newcomer)
+
+
+def _refuse_tag(_payload: JsonObject) -> JsonObject:
+    return {"idTagInfo": {"status": "Invalid"}}
+
+
+def _refuse_start(_payload: JsonObject) -> JsonObject:
+    return {"transactionId": 0, "idTagInfo": {"status": "Invalid"}}
+
+
+def _refuse_transfer(_payload: JsonObject) -> JsonObject:
+    return {"status": "Rejected"}
+
+
+def _acknowledge(_payload: JsonObject) -> JsonObject:
+    return {}
