@@ -1,0 +1,319 @@
+"""One connector of a charge point: its car, its transaction, its pilot signal and its status.
+
+A connector is moved on by `tick`; it never waits. Whatever it has to say goes through its station, which knows whether
+the central system can be reached.
+"""
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+from ..physics import Outlet
+from ..vehicle import PILOT_MINIMUM_A, Car
+from .configuration import Configuration
+from .link import Payload
+from .measurands import Reporting, sampled_values
+from .spec import AtZero, ChargePointSpec, ConnectorSpec, Misbehaviour, StartBy
+
+FREE_VEND_AFTER_S = 2.0
+"""From plugging in to a transaction that needs no card."""
+
+NO_TRANSACTION = -1
+"""Transaction id of a transaction that the central system never gave an id."""
+
+
+class Status(StrEnum):
+    """ChargePointStatus of OCPP 1.6."""
+
+    AVAILABLE = "Available"
+    PREPARING = "Preparing"
+    CHARGING = "Charging"
+    SUSPENDED_EV = "SuspendedEV"
+    SUSPENDED_EVSE = "SuspendedEVSE"
+    FINISHING = "Finishing"
+    UNAVAILABLE = "Unavailable"
+    FAULTED = "Faulted"
+
+
+@dataclass(slots=True, kw_only=True)
+class Transaction:
+    """One transaction, from the charge point's point of view."""
+
+    tag: str
+    began_at: float
+    """Virtual seconds."""
+    began_utc: float
+    """By the charge point's clock."""
+    register_wh: float
+    """The outlet's register when it began."""
+    transaction_id: int | None = None
+    """None: the central system has not given one yet."""
+    next_sample_at: float = field(default=0.0)
+
+
+class Station(Protocol):
+    """What a connector needs of its charge point."""
+
+    spec: ChargePointSpec
+    configuration: Configuration
+    misbehaviour: Misbehaviour
+
+    @property
+    def volts(self) -> float:
+        """Return the present voltage of a phase."""
+
+    @property
+    def may_begin(self) -> bool:
+        """Return whether a transaction may begin now, as far as the central system is concerned."""
+
+    def utc(self) -> float:
+        """Return what the charge point's clock shows."""
+
+    def text(self, utc: float) -> str:
+        """Return a time as OCPP writes it."""
+
+    def allowed_a(self, connector: Connector) -> float:
+        """Return what the charging profiles allow now."""
+
+    def authorise(self, connector: Connector, tag: str) -> None:
+        """Ask whether a tag may charge; the answer comes as `Connector.tag_answered`."""
+
+    def say_started(self, connector: Connector, transaction: Transaction) -> None:
+        """Send StartTransaction."""
+
+    def say_stopped(self, connector: Connector, transaction: Transaction, reason: str, samples: list[Payload]) -> None:
+        """Send StopTransaction, and forget the transaction's profiles."""
+
+    def say_values(self, connector: Connector, transaction: Transaction | None, values: Payload) -> None:
+        """Send MeterValues."""
+
+    def status_changed(self, connector: Connector) -> None:
+        """Send StatusNotification, now or when it can be sent."""
+
+
+class Connector:
+    """A connector and what goes on there."""
+
+    def __init__(self, spec: ConnectorSpec, outlet: Outlet, station: Station) -> None:
+        """Begin available."""
+        self.number = spec.number
+        self.spec = spec
+        self.outlet = outlet
+        self.transaction: Transaction | None = None
+        self.status = Status.AVAILABLE
+        self.reported: Status | None = None
+        """The status that the central system was told last; None: none since the restart."""
+        self.operative = True
+        self.inoperative_when_free = False
+        self.fault: str | None = None
+        """An OCPP error code while the connector is out of order."""
+        self._station = station
+        self._car: Car | None = None
+        self._finished = False
+        self._begin_at: float | None = None
+        self._asked = False
+        self._refused = False
+        self._remote_tag: str | None = None
+        self._remote_until = 0.0
+        self._target_a = 0.0
+        self._target_at = 0.0
+        self._status_since = 0.0
+        self._samples = 0
+
+    def tick(self, now: float) -> None:
+        """Move on to a virtual moment; the charge point has power."""
+        self._notice_car(now)
+        self._begin_when_due(now)
+        self._set_pilot(now)
+        self._judge_status(now)
+        self._sample_when_due(now)
+
+    def lose_power(self) -> None:
+        """Forget everything that is not stored; a transaction stays until the station decides on it."""
+        self.status = Status.AVAILABLE
+        self.reported = None
+        self.inoperative_when_free = False
+        self._car = None
+        self._finished = False
+        self._begin_at = None
+        self._asked = self._refused = False
+        self._remote_tag = None
+        self._target_a = 0.0
+
+    def start_remotely(self, tag: str, now: float) -> None:
+        """Begin a transaction for a tag once a car is there, if it comes within the connection time-out."""
+        self._remote_tag = tag
+        self._remote_until = now + self._station.configuration.number("ConnectionTimeOut")
+
+    def tag_answered(self, tag: str, *, accepted: bool, now: float) -> None:
+        """Take the central system's answer to a shown tag."""
+        self._asked = False
+        if accepted:
+            self.begin(tag, now)
+        else:
+            self._refused = True
+
+    def begin(self, tag: str, now: float) -> None:
+        """Begin a transaction; nothing happens where one runs or no car is."""
+        if self.transaction is not None or self._car is None:
+            return
+        self._begin_at = None
+        self._remote_tag = None
+        self._finished = False
+        self._samples = 0
+        interval = self._station.configuration.number("MeterValueSampleInterval")
+        self.transaction = Transaction(
+            tag=tag,
+            began_at=now,
+            began_utc=self._station.utc(),
+            register_wh=self.outlet.register_wh,
+            next_sample_at=now + interval,
+        )
+        self._station.say_started(self, self.transaction)
+
+    def end(self, reason: str) -> None:
+        """End the running transaction; the car may still be plugged in."""
+        transaction = self.transaction
+        if transaction is None:
+            return
+        names = self._station.configuration.names("StopTxnSampledData")
+        samples = [self.values(names, "Transaction.End")] if names else []
+        self.transaction = None
+        self._finished = True
+        self._station.say_stopped(self, transaction, reason, samples)
+        if self.inoperative_when_free:
+            self.inoperative_when_free = False
+            self.operative = False
+
+    def start_answered(self, transaction: Transaction, transaction_id: int, *, accepted: bool) -> None:
+        """Take the central system's answer to StartTransaction."""
+        transaction.transaction_id = transaction_id
+        if accepted or transaction is not self.transaction:
+            return
+        if self._station.configuration.flag("StopTransactionOnInvalidId"):
+            self.end("DeAuthorized")
+
+    def set_operative(self, *, operative: bool) -> str:
+        """Take it out of service or back; return the status that ChangeAvailability answers with."""
+        if not operative and self.transaction is not None:
+            self.inoperative_when_free = True
+            return "Scheduled"
+        self.inoperative_when_free = False
+        self.operative = operative
+        return "Accepted"
+
+    def register(self, transaction: Transaction | None) -> int:
+        """Return what the energy register shows, in Wh."""
+        return round(self.outlet.register_wh - self._register_offset(transaction))
+
+    def values(self, measurands: tuple[str, ...], context: str) -> Payload:
+        """Return a MeterValue with the present values."""
+        misbehaviour = self._station.misbehaviour
+        self._samples += 1
+        reporting = Reporting(
+            context=context,
+            register_offset_wh=self._register_offset(self.transaction),
+            energy_in_kwh=misbehaviour.wrong_units and self._samples % 2 == 0,
+            single_phase=misbehaviour.single_phase_values,
+        )
+        return {
+            "timestamp": self._station.text(self._station.utc()),
+            "sampledValue": sampled_values(self.outlet, self._station.volts, measurands, reporting),
+        }
+
+    def _register_offset(self, transaction: Transaction | None) -> float:
+        if transaction is None or not self._station.spec.register_per_transaction:
+            return 0.0
+        return transaction.register_wh
+
+    def _notice_car(self, now: float) -> None:
+        car = self.outlet.car
+        if car is self._car:
+            if car is None:
+                self.end("EVDisconnected")  # it left while there was no power
+            return
+        left = self._car
+        self._car = car
+        if left is not None:
+            self.end("EVDisconnected")
+            self._finished = self._asked = self._refused = False
+            self._begin_at = None
+        if car is None:
+            return
+        match self._station.spec.starts_by:
+            case StartBy.PLUG:
+                self._begin_at = now + FREE_VEND_AFTER_S
+            case StartBy.TAG:
+                self._begin_at = now + car.spec.tag_after_s
+
+    def _begin_when_due(self, now: float) -> None:
+        if self._remote_tag is not None and now > self._remote_until:
+            self._remote_tag = None
+        if self._car is None or self.transaction is not None or not self.operative or self.fault is not None:
+            return
+        if self._remote_tag is not None:
+            self.begin(self._remote_tag, now)
+            return
+        due = self._begin_at is not None and now >= self._begin_at
+        if not due or self._asked or self._refused or not self._station.may_begin:
+            return
+        if self._station.spec.starts_by is StartBy.PLUG:
+            self.begin(self._station.spec.id_tag, now)
+        elif self._car.spec.id_tag is not None:
+            self._asked = True
+            self._station.authorise(self, self._car.spec.id_tag)
+
+    def _set_pilot(self, now: float) -> None:
+        amps = self._wanted_pilot_a()
+        if amps != self._target_a:
+            self._target_a = amps
+            self._target_at = now + self._station.spec.applies_after_s
+        if now >= self._target_at:
+            self.outlet.offer(self._target_a, now)
+
+    def _wanted_pilot_a(self) -> float:
+        if self.transaction is None or not self.operative or self.fault is not None:
+            return 0.0
+        spec = self._station.spec
+        amps = self._station.allowed_a(self)
+        if spec.whole_amps:
+            amps = float(int(amps + 1e-9))
+        if amps >= PILOT_MINIMUM_A:
+            return min(amps, self.spec.maximum_a)
+        if spec.at_zero is AtZero.KEEPS_MINIMUM:
+            return PILOT_MINIMUM_A
+        if spec.at_zero is AtZero.ENDS_TRANSACTION and self._target_a > 0.0:
+            self.end("Other")
+        return 0.0
+
+    def _judge_status(self, now: float) -> None:
+        status = self._present_status()
+        if status is not self.status:
+            self.status = status
+            self._status_since = now
+        settled = now - self._status_since >= self._station.configuration.number("MinimumStatusDuration")
+        if self.status is not self.reported and (settled or self.reported is None):
+            self._station.status_changed(self)
+
+    def _present_status(self) -> Status:
+        if self.fault is not None:
+            return Status.FAULTED
+        if not self.operative:
+            return Status.UNAVAILABLE
+        if self.transaction is None or self._car is None:
+            if self._car is None:
+                return Status.AVAILABLE if self._remote_tag is None else Status.PREPARING
+            return Status.FINISHING if self._finished else Status.PREPARING
+        if self.outlet.offered_a == 0.0:
+            says_charging = self._station.spec.at_zero is AtZero.SAYS_CHARGING
+            return Status.CHARGING if says_charging else Status.SUSPENDED_EVSE
+        return Status.CHARGING if self._car.takes_current else Status.SUSPENDED_EV
+
+    def _sample_when_due(self, now: float) -> None:
+        transaction = self.transaction
+        interval = self._station.configuration.number("MeterValueSampleInterval")
+        if transaction is None or interval == 0 or now < transaction.next_sample_at:
+            return
+        transaction.next_sample_at = max(transaction.next_sample_at + interval, now)
+        names = self._station.configuration.names("MeterValuesSampledData")
+        self._station.say_values(self, transaction, self.values(names, "Sample.Periodic"))
