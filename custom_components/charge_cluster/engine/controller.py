@@ -58,6 +58,8 @@ class ConnectorFacts:
     """Whether a call with a limit has not been answered yet."""
     retry_at: float = 0.0
     """Not before this is an order sent again that failed."""
+    proving: bool = False
+    """Whether its fallback is being stored right now: shares reckon with success, raises do not."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,6 +72,8 @@ class Snapshot:
     facts: Mapping[str, ConnectorFacts]
     meters: Mapping[str, MeterReading | None]
     """By circuit, for every circuit that has a meter; None: no usable reading."""
+    unheard: frozenset[str] = frozenset()
+    """Circuits whose meter was started a moment ago and has not had the time to report."""
     starting: bool = False
     """Whether the site started a moment ago and has not heard of everything yet: nothing is raised."""
     validity_s: float = 30.0
@@ -283,6 +287,10 @@ def _base_of(  # noqa: PLR0913, PLR0917 - one call, from the stage above
         return known, known
     reading = snapshot.meters[circuit_id]
     before = memory.circuits.get(circuit_id, BaseMemory())
+    if circuit_id in snapshot.unheard and before.settled is not None:
+        # What was believed before the restart keeps everybody where they are; nothing may rest on it.
+        memories[circuit_id] = before
+        return before.settled, None
     if reading is None or snapshot.now - reading.measured_at > reading.timeout_s:
         memories[circuit_id] = before
         stale.add(circuit_id)
@@ -304,16 +312,19 @@ def _base_of(  # noqa: PLR0913, PLR0917 - one call, from the stage above
 def _want(snapshot: Snapshot, seats: Mapping[str, _Seat]) -> None:
     for seat in seats.values():
         connector, facts, bound = seat.connector, seat.facts, seat.bound
+        if facts.proving:
+            seat.fallback = connector.fallback_a
         cap = connector.maximum_a if connector.cap_a is None else min(connector.cap_a, connector.maximum_a)
         seat.upper = _floor(cap, connector.step_a)
         seat.lower = _ceil(connector.minimum_a, connector.step_a)
         seat.fixed = seat.fallback
+        unheard = max(seat.fallback, *(max(draw.amps) for draw in bound.draws[-1:]), 0.0) if facts.proving else seat.worst
         if not bound.online:
-            seat.fixed = seat.worst
+            seat.fixed = unheard
             seat.target = bound.limit_a if bound.limit_a is not None else seat.fallback
             seat.reason = Reason.OFFLINE
         elif facts.vehicle is VehicleState.UNKNOWN:
-            seat.fixed = seat.worst
+            seat.fixed = unheard
             seat.target = bound.limit_a if bound.limit_a is not None else seat.fallback
             seat.reason = Reason.STARTING
         elif facts.vehicle is VehicleState.FAULTED:
@@ -743,7 +754,8 @@ def _circuits(snapshot: Snapshot, seats: Mapping[str, _Seat], budget: _Budget) -
         reading = snapshot.meters.get(circuit_id)
         stale = circuit_id in budget.stale
         ev_load = (drawn[at], drawn[at + 1], drawn[at + 2])
-        load = _load(reading, base, ev_load, stale=stale)
+        unknown = stale or (circuit_id in snapshot.meters and reading is None)
+        load = None if unknown else _load(reading, base, ev_load)
         committed = _plus(base or NO_AMPS, (worst[at], worst[at + 1], worst[at + 2]))
         against = load if load is not None else committed
         headroom = tuple(circuit.rating_a[p] - circuit.margin_a[p] - against[p] for p in PHASES)
@@ -763,10 +775,10 @@ def _circuits(snapshot: Snapshot, seats: Mapping[str, _Seat], budget: _Budget) -
     return result
 
 
-def _load(reading: MeterReading | None, base: PhaseAmps | None, ev_load: PhaseAmps, *, stale: bool) -> PhaseAmps | None:
-    if reading is not None and not stale and reading.scope is MeterScope.EVERYTHING:
+def _load(reading: MeterReading | None, base: PhaseAmps | None, ev_load: PhaseAmps) -> PhaseAmps | None:
+    if reading is not None and reading.scope is MeterScope.EVERYTHING:
         return reading.amps
-    if reading is not None and not stale and reading.scope is MeterScope.ALL_BUT_EVS:
+    if reading is not None and reading.scope is MeterScope.ALL_BUT_EVS:
         return _plus(reading.amps, ev_load)
     return None if base is None else _plus(base, ev_load)
 

@@ -66,6 +66,8 @@ class ConnectorState:
     outstanding: int = 0
     """Calls with a limit that have not been answered."""
     retry_at: float = 0.0
+    proving_until: float = float("-inf")
+    """Until then its fallback is being stored, or it is given the time to dial in for the first time."""
     refusals: int = 0
     """Refused limits in a row."""
     leaving: bool = False
@@ -83,7 +85,7 @@ class ConnectorState:
             return self.power_w
         return 0.0 if self.drawn_a is None else sum(self.drawn_a) * 230.0
 
-    def facts(self) -> ConnectorFacts:
+    def facts(self, now: float) -> ConnectorFacts:
         """Return what a pass may know of it."""
         return ConnectorFacts(
             bound=self.bound,
@@ -91,6 +93,7 @@ class ConnectorState:
             since=self.since,
             outstanding=self.outstanding > 0,
             retry_at=self.retry_at,
+            proving=now < self.proving_until,
         )
 
     def went_online(self, now: float) -> None:

@@ -22,6 +22,9 @@ LOGGER = logging.getLogger(__name__)
 EXPIRY_SLACK_S = 5.0
 """How much later than its validity a limit may run out in a charger: the error of its clock as we know it."""
 
+PROVING_S = 10.0
+"""So long shares reckon with a fallback that is being stored."""
+
 RETRY_AFTER_S = 5.0
 """An order that failed is not sent again before this."""
 
@@ -91,10 +94,13 @@ class Dispatch:
     async def _provision(self, state: ConnectorState, charger: Charger) -> None:
         fallback = state.connector.fallback_a
         state.bound = guard.fallback_sent(state.bound, fallback)
+        state.proving_until = self._clock.monotonic() + PROVING_S
         try:
             outcome = await charger.provision_fallback(state.number, fallback)
         except ChargerOffline:
             return
+        finally:
+            state.proving_until = self._clock.monotonic()
         if outcome is LimitOutcome.ACCEPTED:
             state.bound = guard.fallback_stored(
                 state.bound, fallback, idle=state.transaction_id is None, now=self._clock.monotonic()

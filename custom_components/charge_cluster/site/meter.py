@@ -29,6 +29,8 @@ class MeterState:
     sample: MeterSample | None = None
     fault: MeterFault | None = None
     interval_s: float = FIRST_INTERVAL_S
+    started_at: float
+    """Monotonic seconds."""
 
     @property
     def timeout_s(self) -> float:
@@ -62,6 +64,10 @@ class MeterState:
             timeout_s=self.timeout_s,
             scope=self.settings.scope,
         )
+
+    def unheard(self, now: float) -> bool:
+        """Return whether it was started a moment ago and has had no time to report."""
+        return self.sample is None and self.fault is None and now - self.started_at < self.timeout_s
 
     def available(self, now: float) -> bool:
         """Return whether its sample is good."""

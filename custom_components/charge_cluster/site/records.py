@@ -6,7 +6,7 @@ None of these calls blocks or raises: a full or broken disk never stops the cont
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..chargers import LimitOutcome
@@ -42,10 +42,12 @@ class KeptSession:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
-    """What was kept over a restart, by connector key."""
+    """What was kept over a restart; bounds and sessions by connector key."""
 
-    bounds: Mapping[str, KeptBound]
-    sessions: Mapping[str, KeptSession]
+    bounds: Mapping[str, KeptBound] = field(default_factory=dict)
+    sessions: Mapping[str, KeptSession] = field(default_factory=dict)
+    bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
+    """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
 
 
 class SiteRecords(Protocol):
@@ -67,6 +69,9 @@ class SiteRecords(Protocol):
 
     def keep_bound(self, bound: KeptBound) -> None:
         """Keep the proof about a connector for the next start."""
+
+    def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
+        """Keep the believed base load of a circuit for the next start."""
 
     def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
         """Record that a session began or ended."""

@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Protocol
 
 from ..chargers import (
     Booted,
@@ -27,14 +28,15 @@ from ..chargers import (
     WentOnline,
 )
 from ..engine import guard
+from ..engine.base_load import BaseMemory
 from ..engine.controller import Command, Decision, Memory, Snapshot, decide
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
+from ..engine.model import NOMINAL_VOLTAGE_V, Connector, PhaseAmps, SiteModel, VehicleState
 from ..meters import Meter, MeterFault, MeterSample
 from ..ocpp.protocols import Clock
-from .connector import PLUGGED, ConnectorState, Session
+from .connector import ConnectorState, Session
 from .demand import DemandMeter, DemandMinute
-from .dispatch import EXPIRY_SLACK_S, Dispatch
+from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
 from .meter import MeterState
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
@@ -51,11 +53,27 @@ PASS_SPACING_S = 0.1
 TICK_S = 1.0
 """A pass is made at least this often, because time alone changes things."""
 
+KEPT_BASE_STEP_A = 1.0
+"""A believed base load is written down again when it moved so far."""
+
 STARTING_S = 15.0
 """After its start a site raises nobody for so long, unless it has heard of everything before."""
 
-type ChargerFactory = Callable[[ChargePointSettings], Charger]
-type MeterFactory = Callable[[MeterSettings], Meter]
+
+class Wiring(Protocol):
+    """What connects a site to its chargers and meters."""
+
+    async def prepare(self, settings: SiteSettings) -> None:
+        """Make ready what the settings need before anything is changed; raises what keeps them from being applied."""
+
+    def charger(self, point: ChargePointSettings) -> Charger:
+        """Return the charger of a charge point."""
+
+    def meter(self, settings: MeterSettings) -> Meter:
+        """Return a meter, not started yet."""
+
+    async def settle(self, settings: SiteSettings) -> None:
+        """Take note that the settings are in force, and let go of what they do not need any more."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -89,8 +107,7 @@ class Site:
         *,
         clock: Clock,
         records: SiteRecords,
-        chargers: ChargerFactory,
-        meters: MeterFactory,
+        wiring: Wiring,
     ) -> None:
         """Prepare a site. Raises SettingsError."""
         _refuse(settings)
@@ -103,8 +120,7 @@ class Site:
         self._wishes = dict(wishes)
         self._clock = clock
         self._records = records
-        self._make_charger = chargers
-        self._make_meter = meters
+        self._wiring = wiring
         self._dispatch = Dispatch(clock, self, self._proof_changed)
         self._states: dict[str, ConnectorState] = {}
         self._points: dict[str, ChargePointState] = {}
@@ -112,7 +128,8 @@ class Site:
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
         self._demand: dict[str, DemandMeter] = {}
-        self._kept = Kept(bounds={}, sessions={})
+        self._kept = Kept()
+        self._kept_bases: dict[str, PhaseAmps] = {}
         self._model: SiteModel
         self._memory = Memory()
         self._decision: Decision | None = None
@@ -137,6 +154,7 @@ class Site:
     async def start(self) -> None:
         """Take up what was kept, listen to everything and begin."""
         self._kept = await self._records.load()
+        self._memory = Memory(circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()})
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -152,6 +170,7 @@ class Site:
         await self._dispatch.close()
         for state in self._states.values():
             self._keep(state)
+        self._keep_bases()
         for circuit_id, demand in self._demand.items():
             self._record_minute(circuit_id, demand.close())
         for meter in self._meters.values():
@@ -161,7 +180,12 @@ class Site:
             await point.charger.close()
 
     async def apply(self, settings: SiteSettings) -> None:
-        """Change what is configured; raises SettingsError and changes nothing where that cannot be."""
+        """Change what is configured.
+
+        Raises:
+            SettingsError: it is not safe or not possible; nothing was changed.
+            PortInUse: the listener it names cannot be opened; nothing was changed.
+        """
         _refuse(settings)
         async with self._changing:
             await self._take_up(settings)
@@ -218,15 +242,17 @@ class Site:
     # Settings ------------------------------------------------------------------------------------------------------
 
     async def _take_up(self, settings: SiteSettings) -> None:
+        await self._wiring.prepare(settings)
         now = self._clock.monotonic()
         wanted = {point.charge_point_id: point for point in settings.charge_points}
         before = self.settings
         self.settings = settings
         for charge_point_id in self._points.keys() - wanted.keys():
             await self._remove_point(charge_point_id, now)
+        moved = settings.listener != before.listener
         for charge_point_id, point in wanted.items():
             known = self._points.get(charge_point_id)
-            if known is not None and known.settings.identity != point.identity:
+            if known is not None and (moved or known.settings.identity != point.identity):
                 await self._remove_point(charge_point_id, now)
                 known = None
             self._take_up_connectors(point, now)
@@ -241,11 +267,12 @@ class Site:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
         self._demand = {key: self._demand.get(key, DemandMeter()) for key in self._model.circuits}
+        await self._wiring.settle(settings)
         self._request_pass()
         self._tell("site")
 
     def _add_point(self, point: ChargePointSettings) -> None:
-        charger = self._make_charger(point)
+        charger = self._wiring.charger(point)
         state = ChargePointState(settings=point, charger=charger, stop_listening=_nothing)
         self._points[point.charge_point_id] = state
         self.charge_points[point.charge_point_id] = state.view()
@@ -293,7 +320,14 @@ class Site:
             bound = guard.remembered_bound(
                 connector, limit_a=kept.limit_a, held_a=kept.held_a, fallback_a=kept.fallback_a, expires_at=expires, now=now
             )
-        state = ConnectorState(connector=connector, charge_point_id=charge_point_id, number=number, bound=bound, since=now)
+        state = ConnectorState(
+            connector=connector,
+            charge_point_id=charge_point_id,
+            number=number,
+            bound=bound,
+            since=now,
+            proving_until=now + PROVING_S,
+        )
         session = self._kept.sessions.get(connector.connector_id)
         if session is not None:
             state.session = Session(
@@ -305,6 +339,7 @@ class Site:
         return state
 
     async def _take_up_meters(self, settings: SiteSettings, before: SiteSettings) -> None:
+        now = self._clock.monotonic()
         wanted = {meter.meter_id: meter for meter in settings.meters}
         for meter_id in self._meters.keys() - wanted.keys():
             gone = self._meters.pop(meter_id)
@@ -321,9 +356,9 @@ class Site:
                 continue
             if known is not None:
                 await known.meter.stop()
-            state = MeterState(settings=wanted_settings, meter=self._make_meter(wanted_settings))
+            state = MeterState(settings=wanted_settings, meter=self._wiring.meter(wanted_settings), started_at=now)
             self._meters[meter_id] = state
-            self.meters[meter_id] = state.view(self._clock.monotonic())
+            self.meters[meter_id] = state.view(now)
             await state.meter.start(partial(self._metered, state))
 
     def _rebuild_model(self) -> None:
@@ -440,6 +475,15 @@ class Site:
             )
         )
 
+    def _keep_bases(self) -> None:
+        """Keep the believed base loads where they moved."""
+        for circuit_id, memory in self._memory.circuits.items():
+            believed, kept = memory.settled, self._kept_bases.get(circuit_id)
+            if believed is None or (kept is not None and max(map(_distance, believed, kept)) < KEPT_BASE_STEP_A):
+                continue
+            self._kept_bases[circuit_id] = believed
+            self._records.keep_base(circuit_id, believed)
+
     # The pass ------------------------------------------------------------------------------------------------------
 
     def _request_pass(self) -> None:
@@ -453,6 +497,7 @@ class Site:
     def _tick(self) -> None:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
+        self._keep_bases()
         problems = problems_of(
             self.settings, self._model, self._decision, self._states, self._meters, self._records, self._clock, self._unguarded
         )
@@ -483,8 +528,9 @@ class Site:
             now=now,
             wall=self._clock.time(),
             site=self._model,
-            facts={key: state.facts() for key, state in self._states.items()},
+            facts={key: state.facts(now) for key, state in self._states.items()},
             meters=readings,
+            unheard=frozenset(meter.settings.circuit_id for meter in self._meters.values() if meter.unheard(now)),
             starting=self._starting(now),
             validity_s=self.settings.validity_s,
             on_time_s=self.settings.on_time_s,
@@ -572,8 +618,10 @@ def _refuse(settings: SiteSettings) -> None:
         raise SettingsError(faults)
 
 
+def _distance(one: float, other: float) -> float:
+    return abs(one - other)
+
+
 def _nothing() -> None:
     """Nothing is listened to yet."""
 
-
-__all__ = ["PLUGGED", "ChargePointState", "Site"]

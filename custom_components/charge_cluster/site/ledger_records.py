@@ -1,0 +1,130 @@
+"""The records of one site in the ledger. See `records.SiteRecords`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ..chargers import LimitOutcome
+from ..engine.controller import Command
+from ..engine.model import PhaseAmps
+from ..ledger import Ledger
+from ..ledger.limits import LimitRecord
+from ..ledger.sessions import SessionRecord
+from .connector import ConnectorState
+from .records import Kept, KeptBound, KeptSession
+from .views import SessionEvent
+
+BOUND, BASE, KEY_DUE, SESSION = "bound", "base", "key_due", "session"
+"""The kinds of what is kept over a restart."""
+
+
+class LedgerRecords:
+    """Writes what one site has to write down."""
+
+    def __init__(self, ledger: Ledger, site_id: str) -> None:
+        self._ledger = ledger
+        self._site_id = site_id
+        self.keys_due: set[str] = set()
+        """OCPP identities that have not confirmed yet that they took their key."""
+
+    @property
+    def available(self) -> bool:
+        """Return whether records reach the disk."""
+        return self._ledger.state.available
+
+    @property
+    def replaced(self) -> str | None:
+        """Return what a damaged ledger was replaced with at start."""
+        return self._ledger.state.replaced_with
+
+    async def load(self) -> Kept:
+        """Return what was kept."""
+        kept = await self._ledger.kept.load(self._site_id)
+        self.keys_due = set(kept.get(KEY_DUE, {}))
+        return Kept(
+            bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
+            sessions={key: KeptSession(key=key, **fields) for key, fields in kept.get(SESSION, {}).items()},
+            bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
+        )
+
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+        """Record a limit and what became of it."""
+        drawn = state.drawn_a
+        self._ledger.limits.record(
+            LimitRecord(
+                site_id=self._site_id,
+                connector=state.key,
+                at=None,
+                limit_a=command.amps,
+                reason=str(command.reason),
+                circuit_id=state.limit.circuit_id,
+                outcome=str(outcome),
+                drawn_a=None if drawn is None else max(drawn),
+            )
+        )
+
+    def keep_bound(self, bound: KeptBound) -> None:
+        """Keep the proof about a connector."""
+        self._keep(
+            BOUND,
+            bound.key,
+            {
+                "limit_a": bound.limit_a,
+                "held_a": bound.held_a,
+                "expires_at": bound.expires_at,
+                "fallback_a": bound.fallback_a,
+            },
+        )
+
+    def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
+        """Keep the believed base load of a circuit."""
+        self._keep(BASE, circuit_id, {"amps": list(amps)})
+
+    def key_is_due(self, identity: str, *, due: bool) -> None:
+        """Keep that a charge point has (not) yet taken its key."""
+        if due:
+            self.keys_due.add(identity)
+        else:
+            self.keys_due.discard(identity)
+        self._keep(KEY_DUE, identity, {} if due else None)
+
+    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
+        """Record that a session began or ended."""
+        session = event.session
+        running = state.session
+        if event.kind == "started" and running is not None:
+            self._keep(
+                SESSION,
+                state.key,
+                {
+                    "session_id": session.session_id,
+                    "started_at": session.started_at,
+                    "start_energy_wh": running.start_energy_wh,
+                    "id_tag": session.id_tag,
+                },
+            )
+        else:
+            self._keep(SESSION, state.key, None)
+        self._ledger.sessions.record(
+            SessionRecord(
+                site_id=self._site_id,
+                session_id=session.session_id,
+                connector=state.key,
+                started_at=session.started_at,
+                ended_at=wall if event.kind == "ended" else None,
+                energy_wh=session.energy_wh,
+                id_tag=session.id_tag,
+                transaction_id=session.transaction_id,
+            )
+        )
+
+    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+        """Record a minute of a circuit."""
+        self._ledger.demand.record(self._site_id, circuit_id, minute_start, peak_a, mean_power_w, samples)
+
+    def _keep(self, kind: str, key: str, fields: dict[str, Any] | None) -> None:
+        self._ledger.kept.put(self._site_id, kind, key, fields)
+
+
+def _phases(amps: list[float]) -> PhaseAmps:
+    return (float(amps[0]), float(amps[1]), float(amps[2]))

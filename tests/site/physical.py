@@ -1,0 +1,394 @@
+"""A physical site around a real `Site` in virtual time: the simulator's physics, chargers and meters without a wire."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import override
+
+from custom_components.charge_cluster.chargers import (
+    ChargerOffline,
+    ConnectorStatus,
+    DeviceIdentity,
+    DrawSample,
+    LimitOrder,
+    LimitOutcome,
+    ReportEvent,
+    TransactionStarted,
+    TransactionStopped,
+    WentOffline,
+    WentOnline,
+)
+from custom_components.charge_cluster.engine.controller import Command
+from custom_components.charge_cluster.engine.model import PhaseAmps, VehicleState
+from custom_components.charge_cluster.meters import MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.site.connector import ConnectorState
+from custom_components.charge_cluster.site.records import Kept, KeptBound
+from custom_components.charge_cluster.site.settings import (
+    ChargePointSettings,
+    CircuitSettings,
+    ConnectorSettings,
+    ConnectorWish,
+    MeterSettings,
+    ModbusMeterSettings,
+    SiteSettings,
+)
+from custom_components.charge_cluster.site.site import Site
+from custom_components.charge_cluster.site.views import SessionEvent
+from simulator.physics import CircuitSpec, OutletSpec, SiteTruth
+from simulator.vehicle import CarSpec
+from tests.virtual_time import VirtualClock, VirtualLoop
+
+STEP_S = 0.5
+
+
+class Notebook:
+    """Records in memory."""
+
+    def __init__(self) -> None:
+        self.available = True
+        self.replaced: str | None = None
+        self.bounds: dict[str, KeptBound] = {}
+        self.bases: dict[str, PhaseAmps] = {}
+        self.orders: list[tuple[str, float, str, str]] = []
+        self.sessions: list[SessionEvent] = []
+        self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
+
+    async def load(self) -> Kept:
+        return Kept(bounds=dict(self.bounds), bases=dict(self.bases))
+
+    def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
+        self.bases[circuit_id] = amps
+
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+        self.orders.append((state.key, command.amps, str(command.reason), str(outcome)))
+
+    def keep_bound(self, bound: KeptBound) -> None:
+        self.bounds[bound.key] = bound
+
+    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
+        self.sessions.append(event)
+
+    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+        self.minutes.append((circuit_id, minute_start, peak_a, mean_power_w))
+
+
+class WirelessCharger:
+    """A charge point with one connector that holds a limit with its fallback beneath, as a real one does."""
+
+    def __init__(self, physical: PhysicalSite, settings: ChargePointSettings) -> None:
+        self.physical = physical
+        self.outlet_id = settings.identity
+        self.online = True
+        self.identity = DeviceIdentity(vendor="Simulated", model="Post")
+        self.listeners: list[ReportEvent] = []
+        self.fallback_a = 32.0
+        self.limit_a: float | None = None
+        self.expires_at = float("inf")
+        self.answer_after_s = 0.05
+        self.refuses = False
+        self.ignores = False
+        self.loses_answers = False
+        self.sample_every_s = 10.0
+        self.transaction = 0
+        self.calls: list[tuple[float, float]] = []
+
+    def listen(self, report: ReportEvent) -> Callable[[], None]:
+        self.listeners.append(report)
+        if self.online:
+            report(WentOnline())
+            self._report_status()
+        return lambda: self.listeners.remove(report)
+
+    def report(self, event: object) -> None:
+        if self.online:
+            for listener in list(self.listeners):
+                listener(event)  # type: ignore[arg-type] - one of the events by construction
+
+    def _report_status(self) -> None:
+        car = self.physical.truth.outlets[self.outlet_id].car
+        vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
+        self.report(ConnectorStatus(connector=1, vehicle=vehicle, status=vehicle.value))
+
+    def plugged(self) -> None:
+        self.transaction += 1
+        self._report_status()
+        self.report(
+            TransactionStarted(
+                connector=1, transaction_id=str(self.transaction), id_tag=None, meter_start_wh=0.0, started_at=0.0
+            )
+        )
+
+    def unplugged(self) -> None:
+        self.limit_a = None
+        self.report(
+            TransactionStopped(
+                connector=1, transaction_id=str(self.transaction), meter_stop_wh=0.0, stopped_at=0.0, reason=None
+            )
+        )
+        self._report_status()
+
+    def lose_connection(self) -> None:
+        self.online = False
+        for listener in list(self.listeners):
+            listener(WentOffline())
+
+    def reconnect(self) -> None:
+        self.online = True
+        self.report(WentOnline())
+        self._report_status()
+
+    def offer(self, now: float) -> float:
+        """Return what it offers its vehicle now."""
+        if self.limit_a is None or now >= self.expires_at:
+            return self.fallback_a
+        return self.limit_a
+
+    async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
+        if not self.online:
+            raise ChargerOffline
+        await asyncio.sleep(self.answer_after_s)
+        if not self.online:
+            return LimitOutcome.UNKNOWN
+        if self.refuses:
+            return LimitOutcome.REFUSED
+        now = asyncio.get_running_loop().time()
+        self.calls.append((now, order.amps))
+        if not self.ignores:
+            self.limit_a, self.expires_at = order.amps, now + order.validity_s
+        return LimitOutcome.UNKNOWN if self.loses_answers else LimitOutcome.ACCEPTED
+
+    async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
+        if not self.online:
+            raise ChargerOffline
+        await asyncio.sleep(self.answer_after_s)
+        self.fallback_a = fallback_a
+        return LimitOutcome.ACCEPTED
+
+    def sample(self, now: float) -> None:
+        outlet = self.physical.truth.outlets[self.outlet_id]
+        drawn = outlet.drawn
+        self.report(
+            DrawSample(
+                connector=1,
+                amps=(drawn[0], drawn[1], drawn[2]),
+                measured_at=now,
+                power_w=sum(drawn) * 230.0,
+                energy_wh=outlet.register_wh,
+            )
+        )
+
+    async def start(self, connector: int, id_tag: str) -> None: ...
+
+    async def stop(self, connector: int) -> None: ...
+
+    async def reset(self, *, hard: bool) -> None: ...
+
+    async def unlock(self, connector: int) -> None: ...
+
+    async def set_availability(self, connector: int, *, operative: bool) -> None: ...
+
+    async def refresh(self) -> None: ...
+
+    async def close(self) -> None:
+        self.listeners.clear()
+
+
+class WirelessMeter:
+    """A meter that reads the truth."""
+
+    def __init__(self, physical: PhysicalSite, settings: MeterSettings) -> None:
+        self.physical = physical
+        self.circuit_id = settings.circuit_id
+        self.report: ReportSample | None = None
+        self.silent = False
+        self.frozen: PhaseAmps | None = None
+        self.lag_s = 0.0
+        self.past: list[tuple[float, PhaseAmps]] = []
+
+    async def start(self, report: ReportSample) -> None:
+        self.report = report
+
+    async def stop(self) -> None:
+        self.report = None
+
+    def sample(self, now: float) -> None:
+        self.past.append((now, self.physical.truth.amps(self.circuit_id)))
+        if self.report is None or self.silent:
+            return
+        at, amps = next((p for p in reversed(self.past) if p[0] <= now - self.lag_s), self.past[0])
+        self.report(MeterSample(amps=self.frozen or amps, measured_at=at))
+
+    def fail(self, key: str) -> None:
+        if self.report is not None:
+            self.report(MeterFault(key=key, detail="simulated"))
+
+
+@dataclass(kw_only=True)
+class PhysicalSite:
+    """Truth, chargers, meters and the site that controls them; told what to build before it starts."""
+
+    settings: SiteSettings
+    circuits: list[CircuitSpec]
+    outlets: list[OutletSpec]
+    loop: VirtualLoop
+    notebook: Notebook = field(default_factory=Notebook)
+    wishes: dict[str, ConnectorWish] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.clock = VirtualClock(self.loop)
+        self.truth = SiteTruth(self.circuits, self.outlets)
+        self.chargers: dict[str, WirelessCharger] = {}
+        self.meters: dict[str, WirelessMeter] = {}
+        self.site = self._site()
+        self._steps = 0
+
+    def _site(self) -> Site:
+        return Site(
+            self.settings,
+            self.wishes,
+            clock=self.clock,
+            records=self.notebook,
+            wiring=self,
+        )
+
+    async def prepare(self, settings: SiteSettings) -> None: ...
+
+    async def settle(self, settings: SiteSettings) -> None: ...
+
+    def charger(self, settings: ChargePointSettings) -> WirelessCharger:
+        known = self.chargers.get(settings.identity)
+        if known is None:
+            known = self.chargers[settings.identity] = WirelessCharger(self, settings)
+        return known
+
+    def meter(self, settings: MeterSettings) -> WirelessMeter:
+        meter = self.meters[settings.circuit_id] = WirelessMeter(self, settings)
+        return meter
+
+    async def start(self) -> None:
+        await self.site.start()
+
+    async def restart(self, away_s: float) -> None:
+        """Stop the site and start it anew from what it kept."""
+        await self.site.stop()
+        await self.run(away_s)
+        self.site = self._site()
+        await self.site.start()
+
+    async def run(self, seconds: float, watch: Callable[[], None] | None = None) -> None:
+        """Let time pass."""
+        for _ in range(round(seconds / STEP_S)):
+            await asyncio.sleep(STEP_S)
+            now = self.loop.time()
+            self._steps += 1
+            for charger in self.chargers.values():
+                outlet = self.truth.outlets[charger.outlet_id]
+                offer = 32.0 if charger.ignores and outlet.car is not None else charger.offer(now)
+                outlet.offer(offer, self.truth.now)
+            self.truth.step(STEP_S)
+            for index, charger in enumerate(self.chargers.values()):
+                if (self._steps + 3 * index) % round(charger.sample_every_s / STEP_S) == 0:
+                    charger.sample(now)
+            if self._steps % round(1.0 / STEP_S) == 0:
+                for meter in self.meters.values():
+                    meter.sample(now)
+            if watch is not None:
+                watch()
+
+    def plug(self, outlet_id: str, **car: float) -> None:
+        """Plug a car in."""
+        self.truth.plug(outlet_id, CarSpec(name=f"car at {outlet_id}", **car))  # type: ignore[arg-type] - numbers only
+        self.chargers[outlet_id].plugged()
+
+    def unplug(self, outlet_id: str) -> None:
+        """Pull a plug."""
+        self.truth.unplug(outlet_id)
+        self.chargers[outlet_id].unplugged()
+
+    def above_s(self, circuit_id: str = "supply") -> float:
+        """Return the seconds that a circuit was above its rating, on its worst phase."""
+        account = self.truth.accounts[circuit_id]
+        return max(phase.above_s for phase in account.phases)
+
+    def limits(self) -> list[float]:
+        """Return the limits in force."""
+        return [view.limit_a for view in self.site.connectors.values()]
+
+
+def a_site(  # noqa: PLR0913 - a builder says everything by name
+    loop: VirtualLoop,
+    points: int,
+    *,
+    supply_a: float = 100.0,
+    base_load_a: float = 20.0,
+    declared_a: float | None = 60.0,
+    fallback_a: float = 0.0,
+    cluster_a: float | None = None,
+    single_phase: bool = False,
+    on_time_s: float = 900.0,
+    metered: bool = True,
+) -> PhysicalSite:
+    """Return a site of equal charge points P1 … Pn below one supply (or one cluster of it)."""
+    circuit_id = "supply" if cluster_a is None else "cluster"
+    settings_circuits = [
+        CircuitSettings(
+            circuit_id="supply",
+            name="Supply",
+            parent_id=None,
+            rating_a=(supply_a,) * 3,
+            declared_base_load_a=None if declared_a is None else (declared_a,) * 3,
+        )
+    ]
+    truth_circuits = [CircuitSpec(circuit_id="supply", rating_a=(supply_a,) * 3)]
+    if cluster_a is not None:
+        settings_circuits.append(
+            CircuitSettings(circuit_id="cluster", name="Cluster", parent_id="supply", rating_a=(cluster_a,) * 3)
+        )
+        truth_circuits.append(CircuitSpec(circuit_id="cluster", parent_id="supply", rating_a=(cluster_a,) * 3))
+    charge_points = []
+    outlets = []
+    for index in range(points):
+        rotation = (index % 3,) if single_phase else (index % 3, (index + 1) % 3, (index + 2) % 3)
+        name = f"P{index + 1}"
+        charge_points.append(a_charge_point(name, circuit_id, rotation, fallback_a))
+        outlets.append(OutletSpec(outlet_id=name, circuit_id=circuit_id, rotation=rotation))
+    meter = MeterSettings(
+        meter_id="meter",
+        name="Supply meter",
+        circuit_id="supply",
+        source=ModbusMeterSettings(host="127.0.0.1", port=502, unit=1, profile="sunspec"),
+    )
+    physical = PhysicalSite(
+        settings=SiteSettings(
+            site_id="site",
+            name="Site",
+            circuits=tuple(settings_circuits),
+            charge_points=tuple(charge_points),
+            meters=(meter,) if metered else (),
+            on_time_s=on_time_s,
+        ),
+        circuits=truth_circuits,
+        outlets=outlets,
+        loop=loop,
+    )
+    physical.truth.set_base_load("supply", (base_load_a,) * 3)
+    return physical
+
+
+def a_charge_point(
+    name: str, circuit_id: str = "supply", rotation: tuple[int, ...] = (0, 1, 2), fallback_a: float = 0.0
+) -> ChargePointSettings:
+    """Return a charge point with one connector."""
+    return ChargePointSettings(
+        charge_point_id=name.lower(),
+        name=name,
+        identity=name,
+        circuit_id=circuit_id,
+        connectors=(ConnectorSettings(number=1, rotation=rotation),),
+        fallback_a=fallback_a,
+    )
+
+
+__all__ = ["Notebook", "PhysicalSite", "WirelessCharger", "WirelessMeter", "a_charge_point", "a_site", "override"]
