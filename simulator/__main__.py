@@ -72,7 +72,7 @@ def line(site: SimulatedSite) -> str:
     outlets = site.truth.outlets.values()
     cars = [outlet for outlet in outlets if outlet.car is not None]
     charging = sum(outlet.drawn[0] > 0.0 for outlet in cars)
-    online = sum(point.accepted and point.connected.is_set() for point in site.charge_points.values())
+    online = sum(point.accepted and point.connected for point in site.charge_points.values())
     parts.append(f"{charging} of {len(cars)} cars charge")
     parts.append(f"{online} of {len(site.charge_points)} charge points online")
     return " | ".join(parts)

@@ -82,6 +82,6 @@ class LoadProgramme:
         )
 
     def _knot(self, number: int) -> SupplyAmps:
-        dice = random.Random(self.seed * 1_000_003 + number)  # noqa: S311 - a reproducible load, no secret
+        dice = random.Random(self.seed * 1_000_003 + number)
         bound = self.noise_a
         return (dice.uniform(-bound, bound), dice.uniform(-bound, bound), dice.uniform(-bound, bound))

@@ -1,8 +1,8 @@
 """Virtual time: one clock for the whole simulated site, and a clock of its own for each charge point on top.
 
-Everything that happens *inside* the simulated site (cars, building load, sampling intervals, reboots, back-off) waits in
-virtual seconds; only what waits for the peer at the other end of a wire (time-outs of calls) counts in real seconds.
-With a real Home Assistant attached the factor is 1; without one it may be larger.
+Everything that happens *inside* the simulated site (cars, building load, sampling intervals, reboots, back-off) waits
+in virtual seconds; only what waits for the peer at the other end of a wire (time-outs of calls) counts in real
+seconds. With a real Home Assistant attached the factor is 1; without one it may be larger.
 """
 
 import asyncio
@@ -39,7 +39,7 @@ class SimClock:
 
 
 class PointClock:
-    """The clock inside one charge point: wrong by an offset and by a drift, unless it takes the central system's time."""
+    """The clock inside one charge point: wrong by an offset and a drift, unless it takes the central system's time."""
 
     def __init__(self, truth: SimClock, *, offset_s: float = 0.0, drift_ppm: float = 0.0) -> None:
         """Be `offset_s` ahead of the true time now and gain `drift_ppm` microseconds a second."""

@@ -1,7 +1,7 @@
 """A Modbus meter on a circuit of the simulated site: it shows what truly flows there, late and inexactly as configured.
 
-The meter measures every `interval_s` virtual seconds; a measurement can be read `latency_s` later. What is wrong with the
-*values* is decided here (`ValueFaults`), what is wrong with the *wire* in `modbus_server`.
+The meter measures every `interval_s` virtual seconds; a measurement can be read `latency_s` later. What is wrong with
+the *values* is decided here (`ValueFaults`), what is wrong with the *wire* in `modbus_server`.
 """
 
 import math
@@ -9,6 +9,7 @@ import random
 from collections import deque
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from .building import SupplyAmps
 from .meter_images import NOT_A_NUMBER, EastronImage, MeterImage, MeterReading, SunSpecImage
@@ -119,6 +120,8 @@ class SimulatedMeter:
                 true = base
             case Sees.CHARGING:
                 true = (total[0] - base[0], total[1] - base[1], total[2] - base[2])
+            case _:
+                assert_never(self.spec.sees)
         if self.spec.error == 0.0:
             return true
         bound = self.spec.error

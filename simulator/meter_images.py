@@ -1,8 +1,8 @@
 """Register images of supply meters: what a reading looks like on the wire.
 
-`SunSpecImage` is common model 1 followed by meter model 203 (three-phase wye, integers with scale factors) at one of the
-base addresses that SunSpec names; `EastronImage` is the SDM630's input registers. Register facts: SunSpec Alliance
-models (github.com/sunspec/models) and volkszaehler/mbmd.
+`SunSpecImage` is common model 1 followed by meter model 203 (three-phase wye, integers with scale factors) at one of
+the base addresses that SunSpec names; `EastronImage` is the SDM630's input registers. Register facts: SunSpec
+Alliance models (github.com/sunspec/models) and volkszaehler/mbmd.
 """
 
 import math

@@ -1,8 +1,8 @@
-"""The exact account of what flowed through a circuit: highest currents, and how long and how far it was above its rating.
+"""The exact account of what flowed through a circuit: highest currents, and how long and how far above its rating.
 
-Ratings are known here for the account alone; nothing in the simulated site acts on them. Time above the rating is split
-by cause: while base load alone was within the rating, charging caused it; while base load alone was above the rating,
-it did, and what charging put on top is counted apart.
+Ratings are known here for the account alone; nothing in the simulated site acts on them. Time above the rating is
+split by cause: while base load alone was within the rating, charging caused it; while base load alone was above the
+rating, it did, and what charging put on top is counted apart.
 """
 
 from dataclasses import dataclass

@@ -18,7 +18,7 @@ SUPPLY_IMPEDANCE_OHM = 0.03
 """Resistance of one conductor up to the site: 100 A lower the voltage by 3 V."""
 
 CONTACTOR_OPENS_AFTER_S = 6.0
-"""A charge point opens its contactor so long after it withdrew the pilot signal, if the car still draws (IEC 61851-1)."""
+"""A charge point opens its contactor so long after it withdrew the pilot signal, if the car goes on (IEC 61851-1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,7 +29,7 @@ class CircuitSpec:
     name: str = ""
     parent_id: str | None = None
     rating_a: SupplyAmps
-    load: LoadProgramme = LoadProgramme()
+    load: LoadProgramme = field(default_factory=LoadProgramme)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

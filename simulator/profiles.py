@@ -1,13 +1,14 @@
 """OCPP 1.6 charging profiles: what they say at a moment. Pure functions over facts.
 
-Within one purpose the valid profile with the highest stack level that has a period for the moment rules; a transaction's
-own profile replaces the default one, upwards too; the station's maximum bounds both (OCPP 1.6, section 3.13). All times
-are UTC POSIX seconds of the charge point's own clock.
+Within one purpose the valid profile with the highest stack level that has a period for the moment rules; a
+transaction's own profile replaces the default one, upwards too; the station's maximum bounds both (OCPP 1.6, section
+3.13). All times are UTC POSIX seconds of the charge point's own clock.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import assert_never
 
 from .clock import utc_of
 
@@ -114,9 +115,15 @@ class Profile:
                 start = self.installed_at if self.schedule.start is None else self.schedule.start
             case Kind.RECURRING:
                 first = self.installed_at if self.schedule.start is None else self.schedule.start
-                every = (self.recurrency or Recurrency.DAILY).seconds
-                start = first if moment < first else moment - (moment - first) % every
+                start = first if moment < first else moment - (moment - first) % self.recurs_s
+            case _:
+                assert_never(self.kind)
         return start if moment >= start else None
+
+    @property
+    def recurs_s(self) -> float:
+        """Return the time from one beginning of a recurring schedule to the next."""
+        return (self.recurrency or Recurrency.DAILY).seconds
 
     def period_at(self, moment: float, reference: float) -> Period | None:
         """Return the period that holds at a moment, None where the profile says nothing."""
@@ -262,12 +269,11 @@ def _beginnings(profile: Profile, start: float, end: float, reference: float) ->
     first = profile.installed_at if profile.schedule.start is None else profile.schedule.start
     if profile.kind is Kind.ABSOLUTE:
         return (first,)
-    every = (profile.recurrency or Recurrency.DAILY).seconds
-    begins = first if start < first else start - (start - first) % every
+    begins = first if start < first else start - (start - first) % profile.recurs_s
     found = []
     while begins < end:
         found.append(begins)
-        begins += every
+        begins += profile.recurs_s
     return found
 
 

@@ -75,16 +75,16 @@ def _energy(truth: SiteTruth) -> Figures:
 
 def _charge_point(point: ChargePoint) -> Figures:
     return {
-        "registration": str(point.registration),
-        "connected": point.connected.is_set(),
+        "registration": str(point.conversation.registration),
+        "connected": point.connected,
         "powered": point.powered,
-        "stored_messages": point.stored_messages,
+        "stored_messages": point.conversation.stored_messages,
         "connectors": {
             str(number): {
                 "status": str(connector.status),
                 "offered_a": connector.outlet.offered_a,
                 "drawn_a": [round(amps, 2) for amps in connector.outlet.drawn],
-                "transaction_id": None if connector.transaction is None else connector.transaction.transaction_id,
+                "transaction_id": connector.transaction_id,
             }
             for number, connector in point.connectors.items()
         },

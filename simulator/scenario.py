@@ -1,7 +1,7 @@
 """What a scenario is: a site, its building load, the cars that come, and the faults that happen.
 
-A scenario is data (`scenarios/*.yaml`, read by `scenario_file`) and can be built in Python just as well. Times are virtual
-seconds from the start.
+A scenario is data (`scenarios/*.yaml`, read by `scenario_file`) and can be built in Python just as well. Times are
+virtual seconds from the start.
 """
 
 from dataclasses import dataclass
@@ -34,6 +34,7 @@ class FaultKind(StrEnum):
     SINGLE_PHASE_VALUES = "single_phase_values"
     NEVER_BOOTS = "never_boots"
     NO_SUBPROTOCOL = "no_subprotocol"
+    IGNORES_PINGS = "ignores_pings"
     CALLS_AT_ONCE = "calls_at_once"
     EXPIRED_PREVAILS = "expired_prevails"
     REBOOTS = "reboots"

@@ -1,7 +1,8 @@
 """Reads a scenario from YAML, and says exactly what is wrong with one that cannot be read.
 
-A file may build upon another (`based_on`): sections that it does not have are taken from there. Rows of charge points and
-of cars can be written once with a `count`; `{n}` in their texts counts from 1. Phases and rotations are written 1 to 3.
+A file may build upon another (`based_on`): sections that it does not have are taken from there. Rows of charge points
+and of cars can be written once with a `count`; `{n}` in their texts counts from 1. Phases and rotations are written 1
+to 3.
 """
 
 import random
@@ -35,6 +36,8 @@ SCENARIOS = Path(__file__).parent / "scenarios"
 
 REACTION_S = (5.0, 12.0)
 """Bounds of the reaction time of a car that is given none."""
+
+PHASES = (1, 2, 3)
 
 CYCLE = "cycle"
 """As a rotation: each next charge point of a row is wired one phase further."""
@@ -210,8 +213,16 @@ class _Section:
         for section in self.sections(key):
             count = section.whole("count", 1)
             for number in range(1, count + 1):
-                values = {name: _numbered(value, number) for name, value in section._left.items()}
-                yield number, _Section(values, section.path)
+                yield number, _Section(section.numbered(number), section.path)
+
+    def rest(self) -> dict[str, object]:
+        """Take all that was not asked for yet."""
+        rest, self._left = self._left, {}
+        return rest
+
+    def numbered(self, number: int) -> dict[str, object]:
+        """Return the texts of this section with a number put in."""
+        return {name: _numbered(value, number) for name, value in self._left.items()}
 
     def done(self) -> None:
         """Refuse what nobody asked for."""
@@ -225,7 +236,7 @@ def _numbered(value: object, number: int) -> object:
 
 def _three(section: _Section, key: str, found: object) -> SupplyAmps:
     values = [found] * 3 if isinstance(found, int | float) and not isinstance(found, bool) else found
-    if not isinstance(values, list) or len(values) != 3:
+    if not isinstance(values, list) or len(values) != len(PHASES):
         section.wrong(key, "amps for all phases, or a list of three, are expected")
     amps = []
     for value in values:
@@ -297,7 +308,7 @@ def _charge_points(top: _Section, seed: int) -> tuple[list[OutletSpec], list[Cha
                     number=position,
                     outlet_id=outlet.outlet_id,
                     maximum_a=outlet.maximum_a,
-                    phases=len(wired),
+                    rotation=wired,
                 )
             )
         points.append(_charge_point(section, identity, tuple(connectors), random.Random(f"{seed}:{identity}")))
@@ -310,7 +321,7 @@ def _rotation(section: _Section, found: object, turn: int) -> tuple[int, ...]:
         return (0, 1, 2)
     if found == CYCLE:
         return (turn % 3, (turn + 1) % 3, (turn + 2) % 3)
-    if not isinstance(found, list) or not all(isinstance(phase, int) and 1 <= phase <= 3 for phase in found):
+    if not isinstance(found, list) or not all(isinstance(phase, int) and phase in PHASES for phase in found):
         section.wrong("rotation", f'a list of phases 1 to 3, or "{CYCLE}", is expected')
     return tuple(phase - 1 for phase in found)
 
@@ -396,7 +407,7 @@ def _arrivals(top: _Section, seed: int) -> Iterator[Arrival]:
         kind = section.text("vehicle", "")
         if kind and kind not in vehicles:
             section.wrong("vehicle", f"{kind} is not among the vehicles")
-        merged = {**vehicles.get(kind, {}), **section._left}
+        merged = {**vehicles.get(kind, {}), **section.rest()}
         name = str(merged.setdefault("name", f"{kind or 'car'} at {outlet_id}"))
         car = _car(_Section(merged, section.path), random.Random(f"{seed}:{name}:{at_s}"))
         yield Arrival(at_s=at_s, outlet_id=outlet_id, car=car)

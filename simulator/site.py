@@ -8,6 +8,7 @@ import asyncio
 import heapq
 from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from itertools import count
 from random import Random
 
@@ -186,11 +187,11 @@ class SimulatedSite:
 
     def _schedule_scenario(self) -> None:
         for arrival in self.scenario.arrivals:
-            self.at(arrival.at_s, lambda arrival=arrival: self._arrive(arrival))
+            self.at(arrival.at_s, partial(self._arrive, arrival))
         for fault in self.scenario.faults:
             self.at(
                 fault.at_s,
-                lambda fault=fault: self.fault(fault.kind, fault.target, value=fault.value, for_s=fault.for_s),
+                partial(self.fault, fault.kind, fault.target, value=fault.value, for_s=fault.for_s),
             )
 
     def _arrive(self, arrival: Arrival) -> None:

@@ -19,6 +19,8 @@ type OwnAmps = tuple[float, float, float]
 
 NOTHING: OwnAmps = (0.0, 0.0, 0.0)
 
+TERMINALS_IN_USE: dict[int, OwnAmps] = {1: (1.0, 0.0, 0.0), 2: (1.0, 1.0, 0.0), 3: (1.0, 1.0, 1.0)}
+
 
 class Waking(StrEnum):
     """When a car that fell asleep during a pause charges again."""
@@ -29,6 +31,10 @@ class Waking(StrEnum):
     """Only when current is offered, taken away and offered once more."""
     NEVER = "never"
     """Not before it is plugged in again."""
+
+
+TRIES_TO_WAKE = {Waking.ON_OFFER: 1, Waking.SECOND_TRY: 2}
+"""How often a sleeping car must be offered current anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -141,11 +147,11 @@ class Car:
 
     def drawn(self, phases: int) -> OwnAmps:
         """Return what it draws on the first `phases` terminals of its outlet."""
-        used = min(self.spec.phases, phases)
         amps = self._drawn_a
-        if used == 1:
-            return (amps, 0.0, 0.0)
-        return (amps, amps, 0.0) if used == 2 else (amps, amps, amps)
+        if amps == 0.0:
+            return NOTHING
+        used = TERMINALS_IN_USE[min(self.spec.phases, phases)]
+        return (amps * used[0], amps * used[1], amps * used[2])
 
     def step(self, now: float, dt: float) -> None:
         """Follow the signal for `dt` seconds up to `now`."""
@@ -201,6 +207,6 @@ class Car:
         if not self.asleep:
             return
         self._tries += 1
-        waking = self.spec.waking
-        if waking is Waking.ON_OFFER or (waking is Waking.SECOND_TRY and self._tries >= 2):
+        needed = TRIES_TO_WAKE.get(self.spec.waking)
+        if needed is not None and self._tries >= needed:
             self.asleep = False

@@ -1,13 +1,14 @@
 """The charge point's answers to the central system: one function for each action of OCPP 1.6.
 
-Each takes the station and the payload and returns the answer, with what is done after the answer is on the wire (a reset
-is answered before the connection drops, a remote start before the transaction begins).
+Each takes the station and the payload and returns the answer, with what is done after the answer is on the wire (a
+reset is answered before the connection drops, a remote start before the transaction begins).
 """
 
 import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from ..clock import utc_text
 from ..profile_store import WHOLE_STATION
 from ..profiles import ImpossibleProfile, Profile, Purpose, RateUnit, composite, profile_of
 from .configuration import AUTHORIZATION_KEY
@@ -78,13 +79,13 @@ def _change_configuration(station: ChargePoint, payload: Payload) -> Reply:
     if status == "Accepted" and key == AUTHORIZATION_KEY:
         match station.spec.new_key:
             case NewKey.RECONNECTS:
-                return _status(status, station.redial)
+                return _status(status, station.conversation.redial)
             case NewKey.REBOOTS:
                 return _status("RebootRequired", lambda: station.restart_in(SOFT_RESET_AFTER_S, "Reboot"))
             case NewKey.NEXT_CONNECT:
                 pass
     if status == "Accepted" and key == "HeartbeatInterval":
-        station.beat_every(float(value))
+        station.conversation.beat_every(float(value))
     return _status(status)
 
 
@@ -127,11 +128,11 @@ def _remote_start(station: ChargePoint, payload: Payload) -> Reply:
 
 def _remote_stop(station: ChargePoint, payload: Payload) -> Reply:
     transaction_id = _whole(payload, "transactionId")
-    for connector in station.connectors.values():
-        transaction = connector.transaction
-        if transaction is not None and transaction.transaction_id == transaction_id:
-            return _status("Accepted", lambda: connector.end("Remote"))
-    return _status("Rejected")
+    running = (one for one in station.connectors.values() if one.transaction is not None)
+    connector = next((one for one in running if one.transaction_id == transaction_id), None)
+    if connector is None:
+        return _status("Rejected")
+    return _status("Accepted", lambda: connector.end("Remote"))
 
 
 def _reset(station: ChargePoint, payload: Payload) -> Reply:
@@ -157,9 +158,9 @@ def _trigger(station: ChargePoint, payload: Payload) -> Reply:
         return _status("Rejected")
     match message:
         case "BootNotification":
-            return _status("Accepted", station.say_boot)
+            return _status("Accepted", station.conversation.say_boot)
         case "Heartbeat":
-            return _status("Accepted", station.say_heartbeat)
+            return _status("Accepted", station.conversation.say_heartbeat)
         case "StatusNotification":
             return _status("Accepted", lambda: _say_status(station, concerned))
         case "MeterValues":
@@ -269,10 +270,10 @@ def _composite_schedule(station: ChargePoint, payload: Payload) -> Reply:
         {
             "status": "Accepted",
             "connectorId": number,
-            "scheduleStart": station.text(start),
+            "scheduleStart": utc_text(start),
             "chargingSchedule": {
                 "duration": duration,
-                "startSchedule": station.text(start),
+                "startSchedule": utc_text(start),
                 "chargingRateUnit": unit,
                 "chargingSchedulePeriod": periods,
             },

@@ -4,22 +4,13 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
+from .measurands import MEASURANDS
 from .spec import ChargePointSpec
 
 AUTHORIZATION_KEY = "AuthorizationKey"
 
 KEY_LENGTH = (16, 40)
 """Shortest and longest AuthorizationKey (OCPP 1.6 security whitepaper)."""
-
-MEASURANDS = (
-    "Current.Import",
-    "Current.Offered",
-    "Energy.Active.Import.Register",
-    "Power.Active.Import",
-    "Power.Offered",
-    "Temperature",
-    "Voltage",
-)
 
 DEFAULT_MEASURANDS = "Current.Import,Power.Active.Import,Energy.Active.Import.Register,Voltage"
 
@@ -31,7 +22,7 @@ class Shape(StrEnum):
     WHOLE = "whole"
     FLAG = "flag"
     MEASURANDS = "measurands"
-    SECRET = "secret"
+    SECRET = "secret"  # noqa: S105 - the kind of a value, not a value
 
 
 @dataclass(slots=True)
@@ -93,6 +84,12 @@ class Configuration:
         return shown
 
 
+def _phase_rotation(spec: ChargePointSpec) -> str:
+    """Return the wiring of all connectors as OCPP writes it: R, S and T are the supply's phases."""
+    rotations = [f"{one.number}.{''.join('RST'[phase] for phase in one.rotation)}" for one in spec.connectors]
+    return ",".join(["0.RST", *(one for one, of in zip(rotations, spec.connectors, strict=True) if of.phases > 1)])
+
+
 def _fits(shape: Shape, value: str) -> bool:
     match shape:
         case Shape.WHOLE:
@@ -118,7 +115,7 @@ def _as_delivered(spec: ChargePointSpec) -> dict[str, Setting]:
         "ChargingScheduleMaxPeriods": Setting(str(spec.schedule_periods), whole, read_only=True),
         "ClockAlignedDataInterval": Setting("0", whole),
         "ConnectionTimeOut": Setting("60", whole),
-        "ConnectorPhaseRotation": Setting("NotApplicable"),
+        "ConnectorPhaseRotation": Setting(_phase_rotation(spec)),
         "GetConfigurationMaxKeys": Setting("60", whole, read_only=True),
         "HeartbeatInterval": Setting("300", whole),
         "LocalAuthorizeOffline": Setting("true", flag),

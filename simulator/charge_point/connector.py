@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Protocol
 
+from ..clock import utc_text
 from ..physics import Outlet
 from ..vehicle import PILOT_MINIMUM_A, Car
 from .configuration import Configuration
 from .link import Payload
-from .measurands import Reporting, sampled_values
+from .measurands import Instant, Reporting, sampled_values
 from .spec import AtZero, ChargePointSpec, ConnectorSpec, Misbehaviour, StartBy
 
 FREE_VEND_AFTER_S = 2.0
@@ -69,9 +70,6 @@ class Station(Protocol):
     def utc(self) -> float:
         """Return what the charge point's clock shows."""
 
-    def text(self, utc: float) -> str:
-        """Return a time as OCPP writes it."""
-
     def allowed_a(self, connector: Connector) -> float:
         """Return what the charging profiles allow now."""
 
@@ -119,6 +117,11 @@ class Connector:
         self._target_at = 0.0
         self._status_since = 0.0
         self._samples = 0
+
+    @property
+    def transaction_id(self) -> int | None:
+        """Return the id of the running transaction, None where it has none yet or none runs."""
+        return None if self.transaction is None else self.transaction.transaction_id
 
     def tick(self, now: float) -> None:
         """Move on to a virtual moment; the charge point has power."""
@@ -216,9 +219,10 @@ class Connector:
             energy_in_kwh=misbehaviour.wrong_units and self._samples % 2 == 0,
             single_phase=misbehaviour.single_phase_values,
         )
+        instant = Instant(outlet=self.outlet, volts=self._station.volts, reporting=reporting)
         return {
-            "timestamp": self._station.text(self._station.utc()),
-            "sampledValue": sampled_values(self.outlet, self._station.volts, measurands, reporting),
+            "timestamp": utc_text(self._station.utc()),
+            "sampledValue": sampled_values(instant, measurands),
         }
 
     def _register_offset(self, transaction: Transaction | None) -> float:
@@ -265,6 +269,8 @@ class Connector:
 
     def _set_pilot(self, now: float) -> None:
         amps = self._wanted_pilot_a()
+        if amps < self._target_a and amps == 0.0 and self._station.spec.at_zero is AtZero.ENDS_TRANSACTION:
+            self.end("Other")
         if amps != self._target_a:
             self._target_a = amps
             self._target_at = now + self._station.spec.applies_after_s
@@ -280,11 +286,7 @@ class Connector:
             amps = float(int(amps + 1e-9))
         if amps >= PILOT_MINIMUM_A:
             return min(amps, self.spec.maximum_a)
-        if spec.at_zero is AtZero.KEEPS_MINIMUM:
-            return PILOT_MINIMUM_A
-        if spec.at_zero is AtZero.ENDS_TRANSACTION and self._target_a > 0.0:
-            self.end("Other")
-        return 0.0
+        return PILOT_MINIMUM_A if spec.at_zero is AtZero.KEEPS_MINIMUM else 0.0
 
     def _judge_status(self, now: float) -> None:
         status = self._present_status()

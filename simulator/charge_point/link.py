@@ -16,6 +16,8 @@ import orjson
 
 CALL, RESULT, ERROR = 2, 3, 4
 
+CALL_LENGTH, SHORTEST_LENGTH = 4, 3
+
 CALL_TIMEOUT_S = 30.0
 """Real seconds that a charge point waits for the central system's answer."""
 
@@ -66,6 +68,7 @@ class Link:
         *,
         answer: Answerer,
         delay: Callable[[], float],
+        answers_pings: Callable[[], bool],
         tally: Counter[str],
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
@@ -73,6 +76,7 @@ class Link:
         self._websocket = websocket
         self._answer = answer
         self._delay = delay
+        self._answers_pings = answers_pings
         self._tally = tally
         self._timeout_s = timeout_s
         self._pending: dict[str, asyncio.Future[Payload]] = {}
@@ -114,13 +118,26 @@ class Link:
                     await self._websocket.close()
                     return
                 if frame.type is aiohttp.WSMsgType.PING:
-                    await self._websocket.pong(frame.data)
+                    await self._pong(frame.data)
                 elif frame.type is aiohttp.WSMsgType.TEXT:
                     await self._take(frame.data)
-        except ConnectionError, aiohttp.ClientError:
+        except ConnectionError, aiohttp.ClientError, LinkLost:
             return
         finally:
             self._lose()
+
+    async def ping(self) -> None:
+        """Send a ping of the websocket; whether it is answered does not matter here.
+
+        Raises:
+            LinkLost: the connection ended.
+        """
+        if self.deaf:
+            return
+        try:
+            await self._websocket.ping()
+        except (ConnectionError, aiohttp.ClientError) as lost:
+            raise LinkLost(str(lost)) from lost
 
     async def close(self) -> None:
         """End the connection politely."""
@@ -138,15 +155,19 @@ class Link:
         except OSError:
             return  # the peer was faster
 
+    async def _pong(self, data: bytes) -> None:
+        if self._answers_pings():
+            await self._websocket.pong(data)
+
     async def _take(self, text: str) -> None:
         try:
             frame = orjson.loads(text)
         except orjson.JSONDecodeError:
             self._tally["unreadable"] += 1
             return
-        if not isinstance(frame, list) or len(frame) < 3:
+        if not isinstance(frame, list) or len(frame) < SHORTEST_LENGTH:
             self._tally["unreadable"] += 1
-        elif frame[0] == CALL and len(frame) == 4:
+        elif frame[0] == CALL and len(frame) == CALL_LENGTH:
             await self._reply(str(frame[1]), str(frame[2]), frame[3])
         elif frame[0] in (RESULT, ERROR):
             self._settle(frame)
@@ -169,9 +190,7 @@ class Link:
         self._tally[f"received {action}"] += 1
         afterwards = None
         try:
-            if not isinstance(payload, dict):
-                raise CallFault("FormationViolation", "the payload is no object")
-            reply = self._answer(action, payload)
+            reply = self._answer(action, _object(payload))
         except CallFault as fault:
             self._tally["errors sent"] += 1
             frame = [ERROR, message_id, fault.code, str(fault), {}]
@@ -211,3 +230,9 @@ class Link:
                 answer.set_exception(LinkLost("the connection ended"))
         for task in self._late:
             task.cancel()
+
+
+def _object(payload: object) -> Payload:
+    if not isinstance(payload, dict):
+        raise CallFault("FormationViolation", "the payload is no object")
+    return payload

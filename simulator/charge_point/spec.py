@@ -109,6 +109,8 @@ class Misbehaviour:
     never_boots: bool = False
     """Sends no BootNotification and begins with its status."""
     no_subprotocol: bool = False
+    ignores_pings: bool = False
+    """Does not answer pings of the websocket."""
     calls_at_once: bool = False
     """Does not wait for an answer before the next call: BootNotification and StatusNotification go out together."""
     expired_prevails: bool = False
@@ -122,7 +124,13 @@ class ConnectorSpec:
     number: int
     outlet_id: str
     maximum_a: float = 32.0
-    phases: int = 3
+    rotation: tuple[int, ...] = (0, 1, 2)
+    """Supply phase (0–2) of each of its terminals, as the installer told the charge point."""
+
+    @property
+    def phases(self) -> int:
+        """Return how many phases it has."""
+        return len(self.rotation)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

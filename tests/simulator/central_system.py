@@ -15,9 +15,9 @@ from itertools import count
 from pathlib import Path
 from typing import Any
 
-from aiohttp import WSMsgType, web
 import jsonschema
 import ocpp
+from aiohttp import WSMsgType, web
 
 SCHEMAS = Path(ocpp.__file__).parent / "v16" / "schemas"
 
@@ -132,9 +132,7 @@ class CentralSystem:
     async def wait_action(self, action: str, *, after: int = 0, **fields: object) -> Heard:
         """Return the first call of an action whose payload has these fields."""
         return await self.wait_for(
-            lambda one: (
-                one.action == action and all(one.payload.get(name) == value for name, value in fields.items())
-            ),
+            lambda one: one.action == action and all(one.payload.get(name) == value for name, value in fields.items()),
             after=after,
         )
 
