@@ -1,0 +1,105 @@
+"""The log of every limit: when, what, why, and what became of it; bounded."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from sqlalchemy import delete, func, select
+from sqlalchemy.orm import Session
+
+from .tables import LimitOrder
+from .writer import Writer
+
+MOST_ROWS = 500_000
+"""About 100 MB; the oldest go first."""
+
+TRIM_EVERY = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitRecord:
+    """A limit that was sent."""
+
+    site_id: str
+    connector: str
+    at: float | None
+    """UTC POSIX seconds; None: now."""
+    limit_a: float
+    reason: str
+    circuit_id: str | None
+    outcome: str
+    drawn_a: float | None
+    """What was seen to flow when it was answered."""
+    before_a: float | None = None
+
+
+class LimitTable:
+    """The limits of all sites."""
+
+    def __init__(self, writer: Writer, now: Callable[[], float]) -> None:
+        self._writer = writer
+        self._now = now
+        self._since_trim = 0
+
+    def record(self, record: LimitRecord) -> None:
+        """Store a limit; never blocks, never raises."""
+        dated = replace(record, at=self._now()) if record.at is None else record
+        self._since_trim += 1
+        trim = self._since_trim >= TRIM_EVERY
+        if trim:
+            self._since_trim = 0
+
+        def work(session: Session) -> None:
+            session.add(
+                LimitOrder(
+                    site_id=dated.site_id,
+                    connector=dated.connector,
+                    at=dated.at,
+                    limit_a=dated.limit_a,
+                    before_a=dated.before_a,
+                    reason=dated.reason,
+                    circuit_id=dated.circuit_id,
+                    outcome=dated.outcome,
+                    drawn_a=dated.drawn_a,
+                )
+            )
+            if trim:
+                _trim(session)
+
+        self._writer.enqueue(work)
+
+    async def latest(self, site_id: str, connector: str | None = None, count: int = 100) -> Sequence[LimitRecord]:
+        """Return the newest limits, newest first. Raises StoreUnavailable."""
+
+        def work(session: Session) -> list[LimitRecord]:
+            query = select(LimitOrder).where(LimitOrder.site_id == site_id)
+            if connector is not None:
+                query = query.where(LimitOrder.connector == connector)
+            query = query.order_by(LimitOrder.at.desc(), LimitOrder.id.desc()).limit(count)
+            return [_record(row) for row in session.scalars(query)]
+
+        return await self._writer.run(work)
+
+    def purge(self, session: Session, before: float) -> None:
+        """Delete limits from before a time."""
+        session.execute(delete(LimitOrder).where(LimitOrder.at < before))
+
+
+def _trim(session: Session) -> None:
+    newest = session.scalar(select(func.max(LimitOrder.id))) or 0
+    session.execute(delete(LimitOrder).where(LimitOrder.id <= newest - MOST_ROWS))
+
+
+def _record(row: LimitOrder) -> LimitRecord:
+    return LimitRecord(
+        site_id=row.site_id,
+        connector=row.connector,
+        at=row.at,
+        limit_a=row.limit_a,
+        reason=row.reason,
+        circuit_id=row.circuit_id,
+        outcome=row.outcome,
+        drawn_a=row.drawn_a,
+        before_a=row.before_a,
+    )

@@ -1,0 +1,215 @@
+"""The database file: opened, checked, migrated, copied, and replaced by its snapshot when it is broken."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+from alembic import command
+from alembic.config import Config
+from alembic.util import CommandError
+from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import StaticPool
+
+from .demand import DemandTable
+from .drivers import DriverTable
+from .journal import Journal
+from .kept import KeptTable
+from .limits import LimitTable
+from .sessions import SessionTable
+from .tables import Base
+from .writer import StoreUnavailable, Work, Writer
+
+LOGGER = logging.getLogger(__name__)
+
+FILE = "ledger.db"
+SNAPSHOT = "ledger.snapshot.db"
+BUSY_TIMEOUT_S = 2.0
+
+
+class WallClock(Protocol):
+    """Where the time of a record comes from."""
+
+    def time(self) -> float:
+        """Return UTC POSIX seconds."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LedgerState:
+    """How the ledger is."""
+
+    available: bool
+    """Whether the last write reached the disk."""
+    fault: str | None = None
+    replaced_with: str | None = None
+    """"snapshot" or "fresh" where the file was damaged at start and was set aside."""
+
+
+class Ledger:
+    """All records of one Home Assistant."""
+
+    def __init__(self, folder: Path, clock: WallClock) -> None:
+        """Use `open`."""
+        self._folder = folder
+        self._engine: Engine | None = None
+        self._replaced: str | None = None
+        self.state = LedgerState(available=True)
+        self.writer = Writer(self._opened, self._wrote)
+        self.journal = Journal(self.writer)
+        self.sessions = SessionTable(self.writer)
+        self.demand = DemandTable(self.writer)
+        self.limits = LimitTable(self.writer, clock.time)
+        self.drivers = DriverTable(self.writer)
+        self.kept = KeptTable(self.writer)
+
+    @classmethod
+    async def open(cls, folder: Path, *, clock: WallClock) -> Ledger:
+        """Open the ledger in a folder. A file that cannot be opened is reported in `state`, and tried again."""
+        ledger = cls(folder, clock)
+        try:
+            await ledger.writer.run(_nothing)
+        except StoreUnavailable as error:
+            LOGGER.error("The ledger in %s cannot be opened: %s", folder.name, error)  # noqa: TRY400 - no trace needed
+        return ledger
+
+    @property
+    def path(self) -> Path:
+        """Return the database file."""
+        return self._folder / FILE
+
+    @property
+    def snapshot_path(self) -> Path:
+        """Return the consistent copy that a backup takes and a broken file is replaced with."""
+        return self._folder / SNAPSHOT
+
+    async def run[T](self, work: Work[T]) -> T:
+        """Do work in the ledger's own thread. Raises StoreUnavailable."""
+        return await self.writer.run(work)
+
+    async def snapshot(self, path: Path | None = None) -> Path:
+        """Write a consistent copy and return where it is. Raises StoreUnavailable."""
+        target = self.snapshot_path if path is None else path
+        await self.writer.run(_nothing)
+        await asyncio.to_thread(self._copy, target)
+        return target
+
+    async def purge(self, before: float) -> None:
+        """Delete meter values, limits and demand from before a UTC POSIX time; transactions and sessions stay."""
+
+        def work(session: Any) -> None:
+            self.journal.purge(session, before)
+            self.limits.purge(session, before)
+            self.demand.purge(session, before)
+
+        await self.writer.run(work)
+
+    async def close(self) -> None:
+        """Write what waits and close the file."""
+        await asyncio.to_thread(self.writer.close)
+        if self._engine is not None:
+            self._engine.dispose()
+            self._engine = None
+
+    # In the writer's thread ----------------------------------------------------------------------------------------
+
+    def _wrote(self, error: Exception | None) -> None:
+        if error is None:
+            if not self.state.available or self.state.replaced_with != self._replaced:
+                self.state = LedgerState(available=True, replaced_with=self._replaced)
+            return
+        if self.state.available:
+            LOGGER.error("The ledger cannot be written: %s", error)
+        self.state = LedgerState(available=False, fault=str(error), replaced_with=self._replaced)
+
+    def _opened(self) -> Engine:
+        if self._engine is None:
+            self._folder.mkdir(parents=True, exist_ok=True)
+            self._mend()
+            engine = _engine_for(self.path)
+            try:
+                with engine.begin() as connection:
+                    _migrate(connection)
+            except SQLAlchemyError, CommandError:
+                engine.dispose()
+                raise
+            self._engine = engine
+        return self._engine
+
+    def _mend(self) -> None:
+        """Set a damaged file aside and put the snapshot, or nothing, in its place."""
+        if not self.path.exists() or _sound(self.path):
+            return
+        number = 1
+        while (aside := self.path.with_suffix(f".corrupt-{number}")).exists():
+            number += 1
+        self.path.replace(aside)
+        for tail in ("-wal", "-shm"):
+            self.path.with_name(FILE + tail).unlink(missing_ok=True)
+        if self.snapshot_path.exists() and _sound(self.snapshot_path):
+            shutil.copyfile(self.snapshot_path, self.path)
+            self._replaced = "snapshot"
+        else:
+            self._replaced = "fresh"
+        LOGGER.error("The ledger was damaged and is kept as %s; it goes on with: %s", aside.name, self._replaced)
+
+    def _copy(self, target: Path) -> None:
+        partial = target.with_suffix(".partial")
+        try:
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(partial)) as copy:
+                source.backup(copy)
+            partial.replace(target)
+        except (sqlite3.Error, OSError) as error:
+            partial.unlink(missing_ok=True)
+            raise StoreUnavailable(str(error)) from error
+
+
+def _nothing(_session: object) -> None:
+    """Open the database and wait until everything before is committed."""
+
+
+def _sound(path: Path) -> bool:
+    """Return whether a database file is readable and passes SQLite's check. A locked file is sound."""
+    try:
+        with closing(sqlite3.connect(path, timeout=BUSY_TIMEOUT_S)) as connection:
+            return bool(connection.execute("PRAGMA quick_check(1)").fetchone() == ("ok",))
+    except sqlite3.OperationalError:
+        return True
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _engine_for(path: Path) -> Engine:
+    engine = create_engine(
+        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+    )
+
+    @event.listens_for(engine, "connect")
+    def _connected(connection: sqlite3.Connection, _record: object) -> None:
+        # SQLAlchemy begins transactions itself (below), or SAVEPOINT does not work with this driver.
+        connection.isolation_level = None
+        for pragma in ("journal_mode=WAL", "synchronous=FULL", "foreign_keys=ON"):
+            connection.execute(f"PRAGMA {pragma}")
+
+    @event.listens_for(engine, "begin")
+    def _begun(connection: Connection) -> None:
+        connection.exec_driver_sql("BEGIN IMMEDIATE")
+
+    return engine
+
+
+def _migrate(connection: Connection) -> None:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    config.attributes["connection"] = connection
+    config.attributes["metadata"] = Base.metadata
+    command.upgrade(config, "head")
+
+
+__all__ = ["Ledger", "LedgerState"]

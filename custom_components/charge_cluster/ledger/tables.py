@@ -1,0 +1,156 @@
+"""The tables of the ledger. Times are UTC POSIX seconds, energy in Wh, currents in A."""
+
+from __future__ import annotations
+
+from sqlalchemy import Index, MetaData, UniqueConstraint
+from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+
+NAMING = {
+    "ix": "ix_%(column_0_label)s",
+    "uq": "uq_%(table_name)s_%(column_0_name)s",
+    "pk": "pk_%(table_name)s",
+}
+"""Named constraints, so that migrations can change them in SQLite's batch mode."""
+
+
+class Base(DeclarativeBase):
+    """All tables."""
+
+    metadata = MetaData(naming_convention=NAMING)
+
+
+class ChargeTransaction(Base):
+    """The billable part of a session."""
+
+    __tablename__ = "charge_transaction"
+    __table_args__ = (
+        UniqueConstraint(
+            "charge_point_id", "connector", "started_at", "meter_start_wh", "id_tag_key", name="uq_content"
+        ),
+        Index("ix_charge_transaction_open", "charge_point_id", "stopped_at"),
+        {"sqlite_autoincrement": True},
+    )
+
+    transaction_id: Mapped[int] = mapped_column(primary_key=True)
+    """Never used twice, so that a late message never ends another transaction."""
+    charge_point_id: Mapped[str]
+    connector: Mapped[int]
+    id_tag: Mapped[str | None]
+    id_tag_key: Mapped[str]
+    """The idTag, or empty: SQL takes two NULLs as different."""
+    meter_start_wh: Mapped[int]
+    started_at: Mapped[float]
+    received_at: Mapped[float]
+    reservation_id: Mapped[int | None]
+    adopted: Mapped[bool] = mapped_column(default=False)
+    meter_stop_wh: Mapped[int | None]
+    stopped_at: Mapped[float | None]
+    stop_id_tag: Mapped[str | None]
+    stop_reason: Mapped[str | None]
+    last_meter_wh: Mapped[int | None]
+
+
+class OrphanStop(Base):
+    """An end whose beginning is not known; kept, because somebody may have to pay for it."""
+
+    __tablename__ = "orphan_stop"
+    __table_args__ = (UniqueConstraint("charge_point_id", "transaction_id", "stopped_at", name="uq_orphan"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    charge_point_id: Mapped[str]
+    transaction_id: Mapped[int]
+    id_tag: Mapped[str | None]
+    meter_stop_wh: Mapped[int]
+    stopped_at: Mapped[float]
+    received_at: Mapped[float]
+    stop_reason: Mapped[str | None]
+
+
+class MeterValue(Base):
+    """A periodic reading of a connector."""
+
+    __tablename__ = "meter_value"
+    __table_args__ = (Index("ix_meter_value_time", "measured_at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    charge_point_id: Mapped[str]
+    connector: Mapped[int]
+    transaction_id: Mapped[int | None]
+    measured_at: Mapped[float]
+    energy_wh: Mapped[float | None]
+    power_w: Mapped[float | None]
+    l1_a: Mapped[float | None]
+    l2_a: Mapped[float | None]
+    l3_a: Mapped[float | None]
+
+
+class Session(Base):
+    """A session from plug-in to plug-out."""
+
+    __tablename__ = "session"
+    __table_args__ = (Index("ix_session_time", "site_id", "started_at"),)
+
+    session_id: Mapped[str] = mapped_column(primary_key=True)
+    site_id: Mapped[str]
+    connector: Mapped[str]
+    started_at: Mapped[float]
+    ended_at: Mapped[float | None]
+    energy_wh: Mapped[float]
+    id_tag: Mapped[str | None]
+    transaction_id: Mapped[str | None]
+    held_back_s: Mapped[float] = mapped_column(default=0.0)
+
+
+class DemandMinute(Base):
+    """A minute of a circuit."""
+
+    __tablename__ = "demand_minute"
+
+    site_id: Mapped[str] = mapped_column(primary_key=True)
+    circuit_id: Mapped[str] = mapped_column(primary_key=True)
+    minute_start: Mapped[int] = mapped_column(primary_key=True)
+    l1_a: Mapped[float]
+    l2_a: Mapped[float]
+    l3_a: Mapped[float]
+    mean_power_w: Mapped[float]
+    samples: Mapped[int]
+
+
+class LimitOrder(Base):
+    """A limit that was sent, and what became of it."""
+
+    __tablename__ = "limit_order"
+    __table_args__ = (Index("ix_limit_order_connector", "site_id", "connector", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[str]
+    connector: Mapped[str]
+    at: Mapped[float]
+    limit_a: Mapped[float]
+    before_a: Mapped[float | None]
+    reason: Mapped[str]
+    circuit_id: Mapped[str | None]
+    outcome: Mapped[str]
+    drawn_a: Mapped[float | None]
+
+
+class Driver(Base):
+    """A person or vehicle known by an idTag."""
+
+    __tablename__ = "driver"
+
+    id_tag: Mapped[str] = mapped_column(primary_key=True)
+    name: Mapped[str]
+    enabled: Mapped[bool] = mapped_column(default=True)
+    expires_at: Mapped[float | None]
+
+
+class Kept(Base):
+    """What a site must find again after a restart, as JSON."""
+
+    __tablename__ = "kept"
+
+    site_id: Mapped[str] = mapped_column(primary_key=True)
+    kind: Mapped[str] = mapped_column(primary_key=True)
+    key: Mapped[str] = mapped_column(primary_key=True)
+    content: Mapped[str]

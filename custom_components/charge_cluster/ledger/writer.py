@@ -1,0 +1,161 @@
+"""The one thread that writes: what waits together is committed together.
+
+Durable work is committed at once, with everything else that waits by then (three hundred transactions that start in the
+same second share a few commits, not three hundred). Periodic work may wait for a few seconds. A failing disk loses
+nothing durable (its caller is told) and keeps a bounded amount of the rest for another try.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from sqlalchemy import Engine
+from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.orm import Session
+
+LOGGER = logging.getLogger(__name__)
+
+GROUP_EVERY_S = 2.0
+"""Periodic work is committed at least this often (promise 7: within 5 s)."""
+
+RETRY_EVERY_S = 5.0
+MAX_WAITING = 20_000
+"""Periodic records kept while the disk fails; beyond it the oldest are dropped, and that is logged."""
+
+GROUP_SIZE = 2_000
+
+type Work[T] = Callable[[Session], T]
+
+
+class StoreUnavailable(Exception):
+    """The database cannot be written or read now."""
+
+
+@dataclass(slots=True)
+class _Durable:
+    work: Work[object]
+    done: Callable[[object, Exception | None], None]
+
+
+class Writer:
+    """Writes to one database from one thread."""
+
+    def __init__(self, engine: Callable[[], Engine], state: Callable[[Exception | None], None]) -> None:
+        """`engine` opens the database when needed and may raise; `state` is told of failure and recovery."""
+        self._engine = engine
+        self._tell = state
+        self._wake = threading.Condition()
+        self._durable: deque[_Durable] = deque()
+        self._periodic: deque[Work[object]] = deque()
+        self._dropped = 0
+        self._closing = False
+        self._thread = threading.Thread(target=self._run, name="charge_cluster ledger", daemon=True)
+        self._thread.start()
+
+    async def run[T](self, work: Work[T]) -> T:
+        """Do work and return its result once it is committed. Raises StoreUnavailable."""
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[T] = loop.create_future()
+
+        def settle(result: object, error: Exception | None) -> None:
+            if future.cancelled():
+                return
+            if error is None:
+                future.set_result(result)  # type: ignore[arg-type] - the result of this very work
+            else:
+                future.set_exception(error)
+
+        def done(result: object, error: Exception | None) -> None:
+            if not loop.is_closed():
+                loop.call_soon_threadsafe(settle, result, error)
+
+        with self._wake:
+            if self._closing:
+                raise StoreUnavailable("the ledger is closed")
+            self._durable.append(_Durable(work, done))
+            self._wake.notify()
+        return await future
+
+    def enqueue(self, work: Work[object]) -> None:
+        """Have work done soon; never blocks, never raises."""
+        with self._wake:
+            if len(self._periodic) >= MAX_WAITING:
+                self._periodic.popleft()
+                self._dropped += 1
+            self._periodic.append(work)
+
+    def close(self) -> None:
+        """Write what waits and end the thread. Blocks."""
+        with self._wake:
+            self._closing = True
+            self._wake.notify()
+        self._thread.join(timeout=30.0)
+
+    def _run(self) -> None:
+        failed_at = float("-inf")
+        while True:
+            with self._wake:
+                if not self._durable and not self._closing:
+                    self._wake.wait(GROUP_EVERY_S)
+                durable = list(self._durable)
+                self._durable.clear()
+                rested = time.monotonic() - failed_at >= RETRY_EVERY_S
+                periodic = list(self._periodic)[:GROUP_SIZE] if durable or rested or self._closing else []
+                for _ in periodic:
+                    self._periodic.popleft()
+                closing = self._closing and not durable and not periodic
+                dropped, self._dropped = self._dropped, 0
+            if dropped:
+                LOGGER.warning("%d periodic records were dropped, because the disk has failed for too long", dropped)
+            if closing:
+                return
+            if durable or periodic:
+                failed_at = self._commit(durable, periodic, failed_at)
+
+    def _commit(self, durable: list[_Durable], periodic: list[Work[object]], failed_at: float) -> float:
+        """Commit a group; return when it failed last."""
+        try:
+            outcomes = self._write(durable, periodic)
+        except (SQLAlchemyError, OSError, StoreUnavailable) as error:
+            self._tell(error)
+            failure = StoreUnavailable(str(error))
+            for waiting in durable:
+                waiting.done(None, failure)
+            with self._wake:
+                if not self._closing:
+                    self._periodic.extendleft(reversed(periodic[: MAX_WAITING - len(self._periodic)]))
+            return time.monotonic()
+        self._tell(None)
+        for waiting, (result, fault) in zip(durable, outcomes, strict=True):
+            waiting.done(result, fault)
+        return failed_at
+
+    def _write(self, durable: list[_Durable], periodic: list[Work[object]]) -> list[tuple[object, Exception | None]]:
+        outcomes: list[tuple[object, Exception | None]] = []
+        with Session(self._engine(), expire_on_commit=False) as session, session.begin():
+            session.connection()
+            # Periodic work first: who asks after it was handed over finds it.
+            for work in periodic:
+                _, fault = self._attempt(session, work)
+                if fault is not None:
+                    LOGGER.error("A periodic record could not be written: %s", fault)
+            for waiting in durable:
+                outcomes.append(self._attempt(session, waiting.work))
+        return outcomes
+
+    def _attempt(self, session: Session, work: Work[object]) -> tuple[object, Exception | None]:
+        """Do one piece of work, so that its failure undoes nobody else's."""
+        try:
+            with session.begin_nested():
+                return work(session), None
+        except OperationalError:
+            # The disk is full, the file is locked or gone: the whole group fails.
+            raise
+        except SQLAlchemyError as error:
+            return None, StoreUnavailable(str(error))
