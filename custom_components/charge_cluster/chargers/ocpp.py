@@ -100,9 +100,13 @@ class _Connector:
         """What the vehicle last showed by a word that is clear."""
         self.promise: _Promise | None = None
         self.transaction: TransactionOpened | None = None
+        self.asking = 0
+        """Orders under way."""
         self.told: ConnectorStatus | None = None
+        self.sample: DrawSample | None = None
         self.starting: asyncio.TimerHandle | None = None
         self.attempts = 0
+        """To start the vehicle that is plugged in; a transaction uses them up."""
 
     def vehicle(self, now: float) -> VehicleState:
         """Return what is known of the vehicle."""
@@ -179,6 +183,11 @@ class OcppCharger:
         return self._conversation.online
 
     @property
+    def expiry_error_s(self) -> float:
+        """Return how much sooner or later than its validity a limit may run out in the charger."""
+        return self._conversation.expiry_error_s
+
+    @property
     def identity(self) -> DeviceIdentity:
         """Return who it says it is."""
         return _identity(self._conversation.device)
@@ -207,6 +216,9 @@ class OcppCharger:
                 self._connectors[number].terminals = terminals
             else:
                 self._connectors[number] = _Connector(terminals)
+                for report in self._conversation.present_state():
+                    if getattr(report, "connector", None) == number:
+                        self._heard(report)
 
     # -- orders -------------------------------------------------------------------------------------------------------
 
@@ -214,13 +226,24 @@ class OcppCharger:
         """Make a connector hold a limit; what the outcome means is told at the head of this module."""
         known = self._connectors[connector]
         wish = LimitWish(amps=order.amps, fallback_a=order.fallback_a, validity_s=order.validity_s)
-        outcome = await self._conversation.hold_limit(connector, wish)
+        known.asking += 1
+        try:
+            before = self._conversation.running_transaction(connector)
+            outcome = await self._conversation.hold_limit(connector, wish)
+            if outcome is Outcome.ACCEPTED and before is None and self._starts_anew(connector):
+                # It was accepted for the idle connector, and a transaction began meanwhile.
+                outcome = await self._conversation.hold_limit(connector, wish)
+        finally:
+            known.asking -= 1
         if outcome is Outcome.ACCEPTED:
             known.promised(order, self._monotonic())
         elif outcome is not Outcome.NOT_SENT:
             known.promise = None
         self._tell_vehicle(known)
         return _OUTCOMES[outcome]
+
+    def _starts_anew(self, connector: int) -> bool:
+        return self._conversation.running_transaction(connector) is not None
 
     async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
         """Store the permanent fallback, if the charger does not hold it already."""
@@ -288,10 +311,12 @@ class OcppCharger:
                 self._take_status(connector, report)
             case Measured():
                 connector.flowing_a = max(report.amps)
+                connector.sample = _draw_sample(report)
                 self._tell_vehicle(connector)
-                self._tell(_draw_sample(report))
+                self._tell(connector.sample)
             case TransactionOpened():
                 connector.transaction = report
+                connector.attempts = START_ATTEMPTS
                 connector.cancel_start()
                 self._tell(_started(report))
                 self._keep_promise(connector)
@@ -309,23 +334,20 @@ class OcppCharger:
                 )
 
     def _take_status(self, connector: _Connector, status: StatusReported) -> None:
-        plugged_in_anew = status.status == PREPARING and (
-            connector.status is None or connector.status.status != PREPARING
-        )
         connector.status = status
         if status.status in _EMPTY:
             connector.flowing_a = 0.0
             connector.wanted = True
+            connector.attempts = 0
         elif status.status in _WANTING:
             connector.wanted = True
         elif connector.vehicle(self._monotonic()) is VehicleState.SATED:
             connector.wanted = False
         self._tell_vehicle(connector)
-        if plugged_in_anew:
-            connector.attempts = 0
-            self._start_later(connector, START_AFTER_S)
-        elif status.status != PREPARING:
+        if status.status != PREPARING:
             connector.cancel_start()
+        elif connector.starting is None:
+            self._start_later(connector, START_AFTER_S)
 
     def _tell_vehicle(self, connector: _Connector) -> None:
         vehicle = connector.vehicle(self._monotonic())
@@ -349,6 +371,8 @@ class OcppCharger:
         for connector in self._connectors.values():
             if connector.told is not None:
                 events.append(connector.told)
+            if connector.sample is not None:
+                events.append(connector.sample)
             if connector.transaction is not None:
                 events.append(_started(connector.transaction, resumed=True))
         return events
@@ -363,7 +387,7 @@ class OcppCharger:
         """Send what was promised to the idle connector now that there is a transaction to send it for."""
         promise = connector.promise
         remaining_s = promise.until - self._monotonic() if promise is not None else 0.0
-        if promise is not None and remaining_s > 1.0:
+        if promise is not None and remaining_s > 1.0 and not connector.asking:
             wish = LimitWish(amps=promise.order.amps, fallback_a=promise.order.fallback_a, validity_s=remaining_s)
             self._spawn(self._offer(connector.terminals.connector, wish))
 

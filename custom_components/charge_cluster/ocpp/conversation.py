@@ -7,7 +7,7 @@ Currents are amps on the charge point's own terminals. `at` is monotonic, times 
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
@@ -167,6 +167,13 @@ class Conversation(Protocol):
     @property
     def device(self) -> DeviceFacts:
         """Return who it says it is."""
+
+    @property
+    def expiry_error_s(self) -> float:
+        """Return how much sooner or later than its validity a limit may end, for what is known of the clock."""
+
+    def present_state(self) -> Sequence[Report]:
+        """Return the facts that describe the present state."""
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have facts reported, the present state at once; return what ends it."""

@@ -1,8 +1,8 @@
 """The three OCPP-J messages as they are on the wire: CALL, CALLRESULT, CALLERROR.
 
-Reading is tolerant (numbers as message ids, extra elements at the end) and bounded: a frame over `MAX_FRAME_BYTES` is not
-parsed, and orjson refuses deep nesting and infinite numbers by itself. What cannot be read becomes a `FrameFault` that
-says what to answer, if anything. Nothing of a peer's payload is ever put into an error or a log line.
+Reading is tolerant (numbers as message ids, extra elements at the end) and bounded: a frame over `MAX_FRAME_BYTES` is
+not parsed, and orjson refuses deep nesting and infinite numbers by itself. What cannot be read becomes a `FrameFault`
+that says what to answer, if anything. Nothing of a peer's payload is ever put into an error or a log line.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ MAX_MESSAGE_ID = 128
 """The specification allows 36 characters."""
 
 MAX_ACTION = 64
+MAX_DESCRIPTION = 255
 
 type JsonObject = dict[str, Any]
 type MessageId = str | int | float
@@ -95,17 +96,14 @@ def parse(frame: str | bytes) -> Message:
         parts = orjson.loads(frame)
     except orjson.JSONDecodeError:
         raise FrameFault("the frame is not JSON") from None
-    if not isinstance(parts, list) or len(parts) < 2:
-        raise FrameFault("the frame is not an OCPP message")
-    message_id = _message_id(parts[1])
-    match parts[0]:
-        case 2:
-            return _call(message_id, parts)
-        case 3 if len(parts) > 2 and isinstance(parts[2], dict):
-            return CallResult(message_id, parts[2])
-        case 4:
-            code, description = (*parts[2:4], "", "")[:2]
-            return CallError(message_id, str(code)[:MAX_ACTION], str(description)[:255])
+    match parts:
+        case [2, raw_id, *rest]:
+            return _call(_message_id(raw_id), rest)
+        case [3, raw_id, dict() as payload, *_]:
+            return CallResult(_message_id(raw_id), payload)
+        case [4, raw_id, *rest]:
+            code, description = (*rest, "", "")[:2]
+            return CallError(_message_id(raw_id), str(code)[:MAX_ACTION], str(description)[:MAX_DESCRIPTION])
     raise FrameFault("the frame is not an OCPP message")
 
 
@@ -121,7 +119,7 @@ def encode_result(message_id: MessageId, payload: JsonObject) -> bytes:
 
 def encode_error(message_id: MessageId, code: ErrorCode, description: str) -> bytes:
     """Return a refusal as it goes over the wire; errorDetails stay empty so that nothing is echoed."""
-    return orjson.dumps([CALLERROR, message_id, code.value, description[:255], {}])
+    return orjson.dumps([CALLERROR, message_id, code.value, description[:MAX_DESCRIPTION], {}])
 
 
 def _message_id(raw: object) -> MessageId:
@@ -132,10 +130,12 @@ def _message_id(raw: object) -> MessageId:
     raise FrameFault("the frame has no message id")
 
 
-def _call(message_id: MessageId, parts: list[Any]) -> Call:
-    if len(parts) < 4:
-        raise FrameFault("a call has four elements", message_id=message_id)
-    action, payload = parts[2], parts[3]
+def _call(message_id: MessageId, rest: list[Any]) -> Call:
+    match rest:
+        case [action, payload, *_]:
+            pass
+        case _:
+            raise FrameFault("a call has four elements", message_id=message_id)
     if not isinstance(action, str) or not 0 < len(action) <= MAX_ACTION:
         raise FrameFault("the action is not a name", message_id=message_id)
     if payload is None:

@@ -1,7 +1,7 @@
 """The central system: where charge points dial in, and where their conversations live.
 
-One `CentralSystem` listens on one host and port. It decides at the door (`doorway`, the `Doorkeeper`), seats strangers in
-the waiting room, and gives everybody else the conversation that goes by its identity; conversations outlive
+One `CentralSystem` listens on one host and port. It decides at the door (`doorway`, the `Doorkeeper`), seats strangers
+in the waiting room, and gives everybody else the conversation that goes by its identity; conversations outlive
 connections, and the newest connection of an identity wins. Nothing that one connection does can end another.
 """
 
@@ -12,7 +12,7 @@ import errno
 import logging
 import ssl
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from aiohttp import WSCloseCode, WSMsgType, web
@@ -43,6 +43,9 @@ PING_AFTER_S = 30.0
 GONE_AFTER_S = 180.0
 """Three heartbeats without a frame of any kind; pings answered late or never are no reason to hang up."""
 CLOSING_PATIENCE_S = 2.0
+STORING_PATIENCE_S = 5.0
+SPEECHLESS_AFTER_S = 60.0
+"""A connection without a single message by then is worth a line: its charger may have failed its own checks."""
 
 
 class CannotListen(Exception):
@@ -72,6 +75,8 @@ class _Connection:
     conversation: Conversation16 | None = None
     guest: Guest | None = None
     pinged_at: float = 0.0
+    opened_at: float = 0.0
+    speechless_told: bool = False
 
 
 class CentralSystem:
@@ -149,15 +154,24 @@ class CentralSystem:
             self._ticking.cancel()
             await asyncio.wait([self._ticking])
             self._ticking = None
+        links = [connection.link for connection in self._connections.values()]
         for connection in list(self._connections.values()):
             self._hang_up(connection, WSCloseCode.GOING_AWAY)
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSING_PATIENCE_S)
+        await self._let_finish(links)
         if self._runner is not None:
             await self._runner.cleanup()
             self._runner = None
         for conversation in self._conversations.values():
             await conversation.close()
+
+    async def _let_finish(self, links: Sequence[RpcLink]) -> None:
+        """Wait a little for what was told before the end and is still being stored."""
+        if links:
+            await asyncio.wait(
+                [asyncio.ensure_future(link.wait_closed()) for link in links], timeout=STORING_PATIENCE_S
+            )
 
     @property
     def port(self) -> int:
@@ -245,6 +259,7 @@ class CentralSystem:
     async def _enter(self, request: web.BaseRequest) -> web.StreamResponse:
         who = arrival(request.rel_url.raw_path, request.remote, request.headers)
         if isinstance(who, Refusal):
+            self._log.warning("Somebody at %s was turned away: %s", request.remote, who.value)
             return web.Response(status=401 if who is Refusal.OTHER_USER else 404, text=who.value)
         admission = self._judge(who)
         now = self._clock.monotonic()
@@ -290,15 +305,10 @@ class CentralSystem:
         async def send(frame: bytes) -> None:
             await socket.send_frame(frame, WSMsgType.TEXT)
 
-        known = admission is Admission.WELCOME
-        allowance = Allowance(
-            rate_per_s=self._inbound_rate_per_s if known else GUEST_RATE_PER_S,
-            burst=max(INBOUND_BURST, self._inbound_rate_per_s) if known else GUEST_BURST,
-        )
-        link = RpcLink(send, {}, allowance=allowance, monotonic=self._clock.monotonic, name=who.identity)
-        connection = _Connection(who, socket, link)
+        link = RpcLink(send, {}, monotonic=self._clock.monotonic, name=who.identity)
+        connection = _Connection(who, socket, link, opened_at=self._clock.monotonic())
         self._replace(connection)
-        if known:
+        if admission is Admission.WELCOME:
             self._take_in(connection)
         else:
             self._show_to_waiting_room(connection)
@@ -352,6 +362,8 @@ class CentralSystem:
         )
         connection.guest = Guest(newcomer, self._clock, lambda changed: self._tell_newcomer(who.identity, changed))
         connection.link.actions = connection.guest.actions
+        connection.link.responsive_changed = None
+        connection.link.allow(Allowance(rate_per_s=GUEST_RATE_PER_S, burst=GUEST_BURST))
         self._tell_newcomer(who.identity, newcomer)
 
     def _tell_newcomer(self, identity: str, newcomer: Newcomer | None) -> None:
@@ -414,6 +426,10 @@ class CentralSystem:
                 conversation.tick()
 
     def _look_after(self, connection: _Connection, now: float) -> None:
+        if not (connection.link.statistics.received or connection.speechless_told):
+            connection.speechless_told = now - connection.opened_at >= SPEECHLESS_AFTER_S
+            if connection.speechless_told:
+                self._log.warning("%s is connected and says nothing", connection.arrival.identity)
         silent_s = now - connection.link.heard_at
         if silent_s >= GONE_AFTER_S:
             self._log.warning("%s has been silent for too long", connection.arrival.identity)

@@ -77,7 +77,11 @@ class TransactionJournal(Protocol):
         """Store a start, or find the one with the same content. Raises JournalUnavailable."""
 
     async def stop_transaction(self, stop: TransactionStop) -> StoredTransaction | None:
-        """Store an end, idempotently. An unknown id is stored as an orphan and gives None. Raises JournalUnavailable."""
+        """Store an end, idempotently; an unknown id is stored as an orphan and gives None.
+
+        Raises:
+            JournalUnavailable: it could not be stored.
+        """
 
     async def adopt_transaction(self, start: TransactionStart, transaction_id: int) -> StoredTransaction:
         """Store a transaction that a charger reports under an id that we do not know. Raises JournalUnavailable."""

@@ -157,7 +157,7 @@ class RpcLink:
         actions: Mapping[str, Action],
         *,
         allowance: Allowance | None = None,
-        responsive_changed: Callable[[bool], None] | None = None,
+        responsive_changed: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         name: str = "charge point",
     ) -> None:
@@ -167,7 +167,7 @@ class RpcLink:
             send: puts one frame on the wire; raises ConnectionError when it cannot.
             actions: the vocabulary; may be replaced at any time through the attribute.
             allowance: how much the peer may send before it is read more slowly.
-            responsive_changed: told when a limit stays unanswered (False) and when answers come again (True).
+            responsive_changed: told when a limit stays unanswered and when answers come again; see `responsive`.
         """
         self.actions = actions
         self.responsive_changed = responsive_changed
@@ -300,7 +300,7 @@ class RpcLink:
             self.statistics.unexpected += 1
             self._log.warning("%s sent an answer that nobody waits for", self.name)
             return
-        self._set_responsive(True)
+        self._set_responsive(responsive=True)
 
     # -- outbound -----------------------------------------------------------------------------------------------------
 
@@ -397,7 +397,7 @@ class RpcLink:
             self._expect_late(message_id, outgoing.late)
             _fail(outgoing.answer, CallTimedOut(f"no answer to {outgoing.action}"))
             if outgoing.priority is Priority.LIMIT:
-                self._set_responsive(False)
+                self._set_responsive(responsive=False)
         except (CallRefused, LinkClosed) as failure:
             _fail(outgoing.answer, failure)
         except asyncio.CancelledError:
@@ -412,11 +412,11 @@ class RpcLink:
         while len(self._late) > REMEMBERED:
             self._late.popitem(last=False)
 
-    def _set_responsive(self, responsive: bool) -> None:
+    def _set_responsive(self, *, responsive: bool) -> None:
         if responsive != self.responsive:
             self.responsive = responsive
             if self.responsive_changed is not None:
-                self.responsive_changed(responsive)
+                self.responsive_changed()
 
     async def _put_on_wire(self, frame: bytes) -> None:
         if self._closed:

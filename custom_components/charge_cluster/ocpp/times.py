@@ -1,7 +1,9 @@
 """Timestamps of the wire, and how far a charger's clock is from ours.
 
 A message arrives some time after it was stamped, never before. So the largest of the last differences between stamp and
-arrival is the best estimate of the clock's offset, and a charger that delivers old messages cannot spoil it.
+arrival is the best estimate of the clock's offset, and a charger that delivers old messages cannot spoil it. At first a
+charger is believed to have the time that it was told when it booted: a stamp that is behind is then an old message,
+until several stamps, some time apart, agree that it is the clock.
 """
 
 from __future__ import annotations
@@ -11,27 +13,31 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 CONSIDERED = 5
-"""Stamps that an estimate rests on: after a charger set its clock back, this many are needed to notice."""
+"""Stamps that an estimate rests on."""
 AGREEMENT_S = 2.0
+AGREEING = 3
+AGREEING_SPAN_S = 8.0
+"""So many stamps over so much time at the same distance are a clock: a queue of old messages is delivered at once."""
 CONFIRMED_UNCERTAINTY_S = 2.0
 """Stamps have a resolution of a second, and a message may be a second on its way."""
 SINGLE_UNCERTAINTY_S = 5.0
 UNKNOWN_UNCERTAINTY_S = 30.0
 """Nothing is known yet: the charger was told the time when it booted, and is believed to be near it."""
 
-EARLIEST = datetime(1970, 1, 1, tzinfo=UTC)
-LATEST = datetime(2200, 1, 1, tzinfo=UTC)
+EARLIEST_S = 0.0
+LATEST_S = datetime(2200, 1, 1, tzinfo=UTC).timestamp()
+MAX_STAMP = 40
 
 
 def stamp(posix_s: float) -> str:
     """Return a UTC time as OCPP writes it, to the millisecond."""
-    moment = min(max(datetime.fromtimestamp(posix_s, UTC), EARLIEST), LATEST)
+    moment = datetime.fromtimestamp(min(max(posix_s, EARLIEST_S), LATEST_S), UTC)
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
 def read_stamp(raw: object) -> float | None:
     """Return UTC POSIX seconds, or None for what is no time. A time without zone is taken as UTC."""
-    if not isinstance(raw, str) or len(raw) > 40:
+    if not isinstance(raw, str) or len(raw) > MAX_STAMP:
         return None
     try:
         moment = datetime.fromisoformat(raw.strip())
@@ -40,9 +46,10 @@ def read_stamp(raw: object) -> float | None:
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
     try:
-        return moment.timestamp()
+        posix_s = moment.timestamp()
     except OverflowError, ValueError:
         return None
+    return posix_s if EARLIEST_S <= posix_s <= LATEST_S else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,37 +61,48 @@ class ClockOffset:
 
 
 class ChargerClock:
-    """Estimates the offset of a charger's clock from stamps that were fresh when they arrived."""
+    """Estimates the offset of a charger's clock from the stamps of its messages."""
 
     def __init__(self) -> None:
-        self._differences: deque[float] = deque(maxlen=CONSIDERED)
+        """Believe that it has our time."""
+        self._seen: deque[tuple[float, float]] = deque(maxlen=CONSIDERED)
+        self._believed_s: float | None = 0.0
+        self.known = False
+        """Whether any stamp was seen."""
 
     def saw(self, stamped_s: float, arrived_s: float) -> None:
         """Note a stamp; both times are UTC POSIX seconds."""
-        self._differences.append(stamped_s - arrived_s)
+        self.known = True
+        self._seen.append((stamped_s - arrived_s, arrived_s))
+        if len(self._seen) == CONSIDERED:
+            self._believed_s = None
+        last = list(self._seen)[-AGREEING:]
+        differences = [difference for difference, _ in last]
+        span_s = last[-1][1] - last[0][1]
+        if len(last) == AGREEING and span_s >= AGREEING_SPAN_S and max(differences) - min(differences) <= AGREEMENT_S:
+            self._believed_s = None
+            self._seen = deque(last, maxlen=CONSIDERED)
 
     def forget(self) -> None:
-        """The charger restarted, and may have set its clock."""
-        self._differences.clear()
-
-    @property
-    def known(self) -> bool:
-        """Return whether any stamp was seen."""
-        return bool(self._differences)
+        """Start anew: the charger restarted and was told the time."""
+        self._seen.clear()
+        self._believed_s = 0.0
+        self.known = False
 
     @property
     def offset(self) -> ClockOffset:
         """Return the present estimate."""
-        if not self._differences:
-            return ClockOffset(offset_s=0.0, uncertainty_s=UNKNOWN_UNCERTAINTY_S)
-        most = max(self._differences)
-        agreeing = sum(1 for difference in self._differences if most - difference <= AGREEMENT_S)
+        differences = [difference for difference, _ in self._seen]
+        if self._believed_s is not None:
+            differences.append(self._believed_s)
+        most = max(differences)
+        if not self.known:
+            return ClockOffset(offset_s=most, uncertainty_s=UNKNOWN_UNCERTAINTY_S)
+        agreeing = sum(1 for difference in differences if most - difference <= AGREEMENT_S)
         return ClockOffset(
             offset_s=most, uncertainty_s=CONFIRMED_UNCERTAINTY_S if agreeing > 1 else SINGLE_UNCERTAINTY_S
         )
 
     def age(self, stamped_s: float, arrived_s: float) -> float:
         """Return how old a stamped value was when it arrived, in seconds."""
-        if not self._differences:
-            return 0.0
         return max(0.0, arrived_s - (stamped_s - self.offset.offset_s))

@@ -7,7 +7,7 @@ configuration. What it shows of itself (maker, model, connectors) is kept for th
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from .conversation import DeviceFacts
 from .frames import JsonObject
@@ -29,7 +29,7 @@ class Newcomer:
     """UTC POSIX seconds."""
     presented_key: bool
     """Whether it has a key of its own, which the owner does not know."""
-    device: DeviceFacts = DeviceFacts()
+    device: DeviceFacts = field(default_factory=DeviceFacts)
     connectors: int | None = None
     """As many as it has shown."""
 

@@ -7,6 +7,8 @@ from dataclasses import dataclass, field
 from ..conversation import Amps, Measured, StatusReported, Terminals
 from .metering import EnergyRegister, Sample, drawn_amps
 
+_BUSY = frozenset({"Charging", "SuspendedEV", "SuspendedEVSE"})
+
 CARRIES_A = 1.0
 """A phase with at least this is in use by the vehicle."""
 
@@ -23,6 +25,11 @@ class ConnectorState:
     register: EnergyRegister = field(default_factory=EnergyRegister)
     proved_phases: int = 1
     """Phases that the vehicle of the running transaction was seen to draw on at the same time."""
+
+    @property
+    def busy(self) -> bool:
+        """Return whether the charger's own word means that a transaction runs."""
+        return self.status is not None and self.status.status in _BUSY
 
     def take_status(self, status: StatusReported, now: float) -> bool:
         """Take a state and return whether it is news."""

@@ -9,19 +9,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import Any
 
 from ..conversation import (
     DeviceFacts,
     LimitWish,
     Listener,
-    NotReachable,
     Outcome,
     Reachable,
     Rebooted,
-    Refused,
     Report,
     StatusReported,
     Terminals,
@@ -30,6 +29,7 @@ from ..conversation import (
     Unreachable,
 )
 from ..frames import ErrorCode, JsonObject
+from ..pacing import CalmLog
 from ..protocols import (
     Authorisation,
     AuthorisationStatus,
@@ -39,15 +39,16 @@ from ..protocols import (
     MeterRecord,
     TransactionJournal,
 )
-from ..rpc import Action, CallFailed, CallFault, CallRefused, Compose, Late, Priority, RpcLink
+from ..rpc import Action, CallFailed, CallFault, CallNotSent, CallRefused, Compose, Late, Priority, RpcLink
 from ..times import ChargerClock, stamp
 from . import requests
+from .commands import Commands
 from .configuration import AUTHORISATION_KEY, Configuration, WantedSettings, change, set_up
 from .connectors import ConnectorState
 from .limits import Limits
 from .metering import Sample, read_samples
 from .notices import read_boot, read_id_tag, read_meter_values, read_start, read_status, read_stop
-from .requests import ResetKind, Triggered
+from .requests import Triggered
 from .transactions import STALE_AFTER_S, TransactionBook, opened
 
 _LOGGER = logging.getLogger(__name__)
@@ -55,11 +56,15 @@ _LOGGER = logging.getLogger(__name__)
 BOOT_PATIENCE_S = 5.0
 """A charger that has not booted so long after it connected was running already, and is asked for its state."""
 PENDING_INTERVAL_S = 10
+PENDING_PATIENCE_S = 40.0
+"""Longer than any interval that we name to one that waits."""
 AUTHORISING_PATIENCE_S = 5.0
 OWN_TRIGGER_S = 30.0
 """A BootNotification within this time of our asking for one is no restart."""
 PROBE_EVERY_S = 10.0
 """A charger that left a limit unanswered is asked something harmless this often."""
+RESTORE_EVERY_S = 30.0
+"""While the journal cannot be read it is tried again this often."""
 DRAWING_A = 1.0
 
 _ACKNOWLEDGED = (
@@ -85,7 +90,7 @@ class Services:
     """So many charge points are set up at a time, when all dial in at once."""
 
 
-class Conversation16:
+class Conversation16(Commands):
     """One charge point that speaks OCPP 1.6. See `ocpp.conversation.Conversation`."""
 
     def __init__(self, identity: str, services: Services) -> None:
@@ -98,11 +103,17 @@ class Conversation16:
         self._link: RpcLink | None = None
         self._attached_at = 0.0
         self._ready = False
-        self._set_up_done = False
+        self._pending_until = 0.0
+        """Until then a charger whose boot was answered Pending is expected to boot again."""
+        self._boots = 0
+        self._set_up_for_boot: int | None = None
+        self._setting_up = asyncio.Lock()
         self._boot_triggered_at: float | None = None
         self._probed_at = 0.0
+        self._restore_at = 0.0
         self._key_to_provision: tuple[str, Callable[[], None]] | None = None
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._log = CalmLog(_LOGGER, services.clock.monotonic)
         self._charger_clock = ChargerClock()
         self._connectors: dict[int, ConnectorState] = {}
         self._book = TransactionBook(
@@ -114,6 +125,7 @@ class Conversation16:
             clock=services.clock,
             charger_clock=self._charger_clock,
             transaction_at=self.running_transaction,
+            busy=lambda connector: self._connector(connector).busy,
             proved_phases=lambda connector: self._connector(connector).proved_phases,
             report=self._report,
         )
@@ -161,10 +173,14 @@ class Conversation16:
         """Return what is known of its clock."""
         return self._charger_clock
 
+    @property
+    def expiry_error_s(self) -> float:
+        """Return how much sooner or later than its validity a limit may end, for what is known of the clock."""
+        return self._charger_clock.offset.uncertainty_s
+
     def running_transaction(self, connector: int) -> int | None:
-        """Return the id of the transaction that runs at a connector."""
-        running = self._book.running.get(connector)
-        return running.stored.transaction_id if running is not None else None
+        """Return the id under which the transaction at a connector can be addressed."""
+        return self._book.id_at(connector)
 
     def describe(self, terminals: Terminals) -> None:
         """Say what is known of a connector by configuration."""
@@ -176,7 +192,7 @@ class Conversation16:
 
     def listen(self, listener: Listener) -> Callable[[], None]:
         """Have facts reported, the present state at once; return what ends it."""
-        for report in self._present_state():
+        for report in self.present_state():
             listener(report)
         self._listeners.append(listener)
 
@@ -186,7 +202,8 @@ class Conversation16:
 
         return end
 
-    def _present_state(self) -> list[Report]:
+    def present_state(self) -> Sequence[Report]:
+        """Return the facts that describe the present state."""
         reports: list[Report] = [Reachable() if self.online else Unreachable()]
         for state in self._connectors.values():
             reports.extend(report for report in (state.status, state.measured) if report is not None)
@@ -218,9 +235,12 @@ class Conversation16:
         link.actions = self.actions
         link.responsive_changed = self._responsive_changed
         if device is not None:
+            # It was told to wait; asked now, it need not wait for its interval to boot again.
             self._device = device
+            self._pending_until = self._attached_at + PENDING_PATIENCE_S
+            self._spawn("boot", self._ask_to_boot)
         if not self._book.restored:
-            self._spawn(self._restore())
+            self._spawn("restore", self._restore)
 
     def detach(self, link: RpcLink) -> None:
         """Note that a connection has ended, unless a newer one took its place."""
@@ -235,57 +255,67 @@ class Conversation16:
     def provision_key(self, key: str, done: Callable[[], None]) -> None:
         """Give the charger a new key as soon as it is set up; `done` is called when it took it."""
         self._key_to_provision = (key, done)
-        if self._set_up_done and self.online:
-            self._spawn(self._give_key())
+        if self._set_up_for_boot == self._boots and self.online:
+            self._spawn("key", self._give_key)
 
     def tick(self) -> None:
         """Look what time has done; called every second or so."""
         now = self._clock.monotonic()
-        if not self._book.restored and self._link is not None and not self._tasks:
-            self._spawn(self._restore())
-        if self._link is not None and not self._ready and now - self._attached_at >= BOOT_PATIENCE_S:
-            self._become_ready(booted=False)
+        if not self._book.restored and self._link is not None and now >= self._restore_at:
+            self._spawn("restore", self._restore)
+        patience_ends = max(self._attached_at + BOOT_PATIENCE_S, self._pending_until)
+        if self._link is not None and not self._ready and now >= patience_ends:
+            self._become_ready()
         if self._link is not None and self._ready and not self._link.responsive:
             self._probe(now)
         self._end_stale_transactions(now)
 
     async def close(self) -> None:
         """End everything that runs for this conversation."""
-        tasks = list(self._tasks)
+        tasks = list(self._tasks.values())
         for task in tasks:
             task.cancel()
         if tasks:
             await asyncio.wait(tasks)
 
-    def _responsive_changed(self, responsive: bool) -> None:
+    def _responsive_changed(self) -> None:
         if self._ready:
-            self._report(Reachable() if responsive else Unreachable())
+            self._report(Reachable() if self.online else Unreachable())
 
-    def _become_ready(self, *, booted: bool) -> None:
+    def _become_ready(self) -> None:
         if self._link is None or self._ready or not self._clock.synchronised():
             return
         self._ready = True
         self._report(Reachable())
-        self._spawn(self._set_up(self._link, ask_device=not booted))
+        self._spawn("set up", self._set_up)
 
-    async def _set_up(self, link: RpcLink, *, ask_device: bool) -> None:
-        async with self._services.setting_up:
-            if link is not self._link:
+    async def _set_up(self) -> None:
+        """Learn its state and bring its configuration to what we need, once for each boot and connection."""
+        link = self._link
+        async with self._services.setting_up, self._setting_up:
+            if link is None or link is not self._link:
                 return
+            boot = self._boots
             try:
-                if not self._set_up_done:
+                await self._ask_for_state()
+                if self._set_up_for_boot != boot:
                     await set_up(self._ask, self.configuration, self._services.wanted)
-                    self._set_up_done = True
+                    self._set_up_for_boot = boot
                 if self._key_to_provision is not None:
                     await self._give_key()
-                if ask_device and self._device == DeviceFacts():
-                    await self._trigger(Triggered.BOOT)
-                await self._ask_for_state()
             except CallFailed as failure:
-                _LOGGER.info("%s could not be set up: %s", self._identity, type(failure).__name__)
+                self._log.warning("%s could not be set up: %s", self._identity, type(failure).__name__)
+
+    async def _ask_to_boot(self) -> None:
+        try:
+            await self._trigger(Triggered.BOOT)
+        except CallFailed:
+            return
 
     async def _ask_for_state(self) -> None:
-        """Ask for state and measurements of every connector; what it does not know how to send it refuses."""
+        """Ask for state and measurements; that comes first, for with it the charger's clock gets known."""
+        if self._device == DeviceFacts():
+            await self._trigger(Triggered.BOOT)
         if not await self._trigger(Triggered.STATUS):
             return
         for connector in sorted(self._book.running):
@@ -297,8 +327,11 @@ class Conversation16:
         try:
             answer = await self._ask("TriggerMessage", requests.trigger_message(message, connector))
         except CallRefused:
-            return False
-        return answer.get("status") == "Accepted"
+            answer = {}
+        accepted = answer.get("status") == "Accepted"
+        if message is Triggered.BOOT and not accepted:
+            self._boot_triggered_at = None
+        return accepted
 
     async def _give_key(self) -> None:
         if self._key_to_provision is None:
@@ -309,7 +342,7 @@ class Conversation16:
         except CallFailed:
             return
         if not taken:
-            _LOGGER.warning("%s does not take a key", self._identity)
+            self._log.warning("%s does not take a key", self._identity)
             return
         self._key_to_provision = None
         if AUTHORISATION_KEY not in self.configuration.restart_needed:
@@ -319,12 +352,13 @@ class Conversation16:
         try:
             await self._book.restore()
         except JournalUnavailable:
-            _LOGGER.warning("The open transactions of %s cannot be read yet", self._identity)
+            self._restore_at = self._clock.monotonic() + RESTORE_EVERY_S
+            self._log.warning("The open transactions of %s cannot be read yet", self._identity)
 
     def _probe(self, now: float) -> None:
         if now - self._probed_at >= PROBE_EVERY_S:
             self._probed_at = now
-            self._spawn(self._probe_once())
+            self._spawn("probe", self._probe_once)
 
     async def _probe_once(self) -> None:
         try:
@@ -340,15 +374,15 @@ class Conversation16:
             drawing = state.measured is not None and max(state.measured.amps) >= DRAWING_A
             silent_s = self._clock.time() - running.seen_at
             if not drawing and now - state.status_at >= STALE_AFTER_S and silent_s >= STALE_AFTER_S:
-                self._spawn(self._end_stale(connector, running.stored.transaction_id))
+                end = partial(self._book.end_stale, connector, running.stored.transaction_id)
+                self._spawn(f"end at {connector}", end)
 
-    async def _end_stale(self, connector: int, transaction_id: int) -> None:
-        await self._book.end_stale(connector, transaction_id)
-
-    def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
-        task = asyncio.get_running_loop().create_task(work)
-        self._tasks.add(task)
-        task.add_done_callback(self._tasks.discard)
+    def _spawn(self, what: str, work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        """Begin some work, unless the same is already under way."""
+        if what not in self._tasks:
+            task = asyncio.get_running_loop().create_task(work())
+            self._tasks[what] = task
+            task.add_done_callback(lambda _: self._tasks.pop(what, None))
 
     # -- what it tells ------------------------------------------------------------------------------------------------
 
@@ -356,7 +390,10 @@ class Conversation16:
         self._device = read_boot(payload)
         accepted = self._clock.synchronised()
         if accepted:
+            self._pending_until = 0.0
             asyncio.get_running_loop().call_soon(self._booted, self._link)
+        else:
+            self._pending_until = self._clock.monotonic() + PENDING_PATIENCE_S
         return {
             "status": "Accepted" if accepted else "Pending",
             "currentTime": stamp(self._clock.time()),
@@ -370,13 +407,13 @@ class Conversation16:
         triggered_at, self._boot_triggered_at = self._boot_triggered_at, None
         own = triggered_at is not None and self._clock.monotonic() - triggered_at < OWN_TRIGGER_S
         if not own:
-            self._set_up_done = False
+            self._boots += 1
             self._charger_clock.forget()
             self._limits.forget()
             self._report(Rebooted(device=self._device))
             if self._ready:
-                self._spawn(self._set_up(link, ask_device=False))
-        self._become_ready(booted=True)
+                self._spawn(f"set up after boot {self._boots}", self._set_up)
+        self._become_ready()
 
     def _heartbeat(self, _payload: JsonObject) -> JsonObject:
         self._spoke()
@@ -386,6 +423,8 @@ class Conversation16:
         notice = read_status(payload)
         if notice.stamped_at is not None:
             self._charger_clock.saw(notice.stamped_at, self._clock.time())
+        if notice.status == "Available":
+            self._book.gone_from(notice.connector)
         if notice.connector > 0:
             status = StatusReported(connector=notice.connector, status=notice.status, error=notice.error)
             if self._connector(notice.connector).take_status(status, self._clock.monotonic()):
@@ -398,6 +437,8 @@ class Conversation16:
     async def _start_transaction(self, payload: JsonObject) -> JsonObject:
         self._spoke()
         notice = read_start(payload)
+        if notice.stamped_at is not None:
+            self._charger_clock.saw(notice.stamped_at, self._clock.time())
         authorisation = await self._authorisation(notice.id_tag)
         try:
             stored = await self._book.start(notice)
@@ -435,7 +476,8 @@ class Conversation16:
         if transaction_id is not None:
             self._record(notice.connector, transaction_id, samples)
             if self._book.saw(notice.connector, transaction_id, newest.energy_wh, arrived):
-                self._spawn(self._adopt(notice.connector, transaction_id, newest.energy_wh, arrived))
+                adopt = partial(self._adopt, notice.connector, transaction_id, newest.energy_wh, arrived)
+                self._spawn(f"adopt at {notice.connector}", adopt)
         return {}
 
     def _take_sample(self, connector: int, sample: Sample, arrived: float) -> None:
@@ -473,7 +515,7 @@ class Conversation16:
         try:
             await self._book.adopt(connector, transaction_id, register_wh, at)
         except JournalUnavailable:
-            _LOGGER.warning("A transaction of %s cannot be taken up yet", self._identity)
+            self._log.warning("A transaction of %s cannot be taken up yet", self._identity)
 
     async def _authorisation(self, id_tag: str | None) -> Authorisation:
         if id_tag is None:
@@ -487,7 +529,7 @@ class Conversation16:
     def _spoke(self) -> None:
         """A message that only a charger sends which has booted before."""
         if not self._ready and self._link is not None:
-            asyncio.get_running_loop().call_soon(lambda: self._become_ready(booted=False))
+            asyncio.get_running_loop().call_soon(self._become_ready)
 
     def _transaction_changed(self, report: TransactionOpened | TransactionClosed) -> None:
         self._connector(report.connector).new_vehicle()
@@ -506,69 +548,6 @@ class Conversation16:
         """Make the charge point hold a permanent fallback. Never raises."""
         return await self._limits.store_fallback(connector, fallback_a) if self.online else Outcome.NOT_SENT
 
-    async def start(self, connector: int, id_tag: str) -> None:
-        """Start a transaction from here; it runs only when the charger tells so."""
-        await self._command("RemoteStartTransaction", requests.remote_start_transaction(connector, id_tag))
-
-    async def stop(self, connector: int) -> None:
-        """Stop the running transaction."""
-        transaction_id = self.running_transaction(connector)
-        if transaction_id is None:
-            raise Refused("NoTransaction")
-        await self._command("RemoteStopTransaction", requests.remote_stop_transaction(transaction_id))
-
-    async def reset(self, *, hard: bool) -> None:
-        """Restart the charge point."""
-        await self._command("Reset", requests.reset(ResetKind.HARD if hard else ResetKind.SOFT))
-
-    async def unlock(self, connector: int) -> None:
-        """Release the plug."""
-        await self._command("UnlockConnector", requests.unlock_connector(connector), "Unlocked")
-
-    async def set_availability(self, connector: int, *, operative: bool) -> None:
-        """Take a connector (0: all) out of service or back; during a transaction it follows after its end."""
-        payload = requests.change_availability(connector, operative=operative)
-        await self._command("ChangeAvailability", payload, "Accepted", "Scheduled")
-
-    async def refresh(self) -> None:
-        """Ask for the present state."""
-        await self._command("TriggerMessage", requests.trigger_message(Triggered.STATUS))
-        for connector in sorted(self._book.running):
-            await self._command("TriggerMessage", requests.trigger_message(Triggered.METER_VALUES, connector))
-
-    async def clear_cache(self) -> None:
-        """Make it forget the idTags that it remembers."""
-        await self._command("ClearCache", requests.clear_cache())
-
-    async def clear_profile(self, profile_id: int) -> None:
-        """Make it forget one charging profile; what governs afterwards is the charger's affair."""
-        await self._command("ClearChargingProfile", requests.clear_charging_profile(profile_id))
-
-    async def transfer(self, vendor: str, message: str | None = None, content: str | None = None) -> str | None:
-        """Send something of a vendor's own and return what came back."""
-        answer = await self._command("DataTransfer", requests.data_transfer(vendor, message, content))
-        returned = answer.get("data")
-        return returned if isinstance(returned, str) else None
-
-    async def change_setting(self, key: str, value: str) -> None:
-        """Set a configuration key."""
-        payload = requests.change_configuration(key, value)
-        await self._command("ChangeConfiguration", payload, "Accepted", "RebootRequired")
-
-    async def _command(self, action: str, payload: JsonObject, *good: str) -> JsonObject:
-        if not self.online:
-            raise NotReachable(self._identity)
-        try:
-            answer = await self._ask(action, payload)
-        except CallRefused as refusal:
-            raise Refused(refusal.code) from None
-        except CallFailed:
-            raise NotReachable(self._identity) from None
-        status = answer.get("status")
-        if status not in (good or ("Accepted",)):
-            raise Refused(str(status)[:50])
-        return answer
-
     async def _ask(self, action: str, payload: JsonObject) -> JsonObject:
         return await self._require_link().call(action, payload)
 
@@ -579,7 +558,7 @@ class Conversation16:
 
     def _require_link(self) -> RpcLink:
         if self._link is None:
-            raise CallFailed("there is no connection")
+            raise CallNotSent("there is no connection")
         return self._link
 
 

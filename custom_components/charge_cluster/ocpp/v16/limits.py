@@ -90,10 +90,16 @@ class Limits:
         clock: Clock,
         charger_clock: ChargerClock,
         transaction_at: Callable[[int], int | None],
+        busy: Callable[[int], bool],
         proved_phases: Callable[[int], int],
         report: Callable[[Report], None],
     ) -> None:
-        """Set up without knowledge of the charger."""
+        """Set up without knowledge of the charger.
+
+        Args:
+            transaction_at: the id under which the transaction at a connector can be addressed.
+            busy: whether the charger's own word for a connector means that a transaction runs.
+        """
         self.configuration = Configuration()
         self.by_default_profile = False
         """A charger that ignores profiles of transactions is limited by default profiles only."""
@@ -103,6 +109,7 @@ class Limits:
         self._clock = clock
         self._charger_clock = charger_clock
         self._transaction_at = transaction_at
+        self._busy = busy
         self._proved_phases = proved_phases
         self._report = report
         self._fallbacks: dict[int, float] = {}
@@ -110,6 +117,7 @@ class Limits:
         self._ladders: dict[str, _Ladder] = {}
         self._limited: dict[int, int] = {}
         """Connector → transaction that took a profile of its own."""
+        self._newest: dict[int, LimitWish] = {}
 
     def forget(self) -> None:
         """The charger restarted: what it holds and how it takes it has to be found out again."""
@@ -126,11 +134,13 @@ class Limits:
         """Make a connector draw no more than a wish allows."""
         if not self._clock.synchronised():
             return Outcome.NOT_SENT
+        self._newest[connector] = wish
         transaction_id = self._transaction_at(connector)
         if transaction_id is not None:
             return await self._limit_transaction(connector, wish, transaction_id)
         if self.by_default_profile:
-            return await self._climb("default", connector, start_wordings(self._abilities), wish, None)
+            wordings = start_wordings(self._abilities)
+            return await self._climb("default", connector, wordings, asked=wish, worded=wish)
         return await self._limit_idle(connector, wish)
 
     async def store_fallback(self, connector: int, fallback_a: float) -> Outcome:
@@ -161,43 +171,61 @@ class Limits:
         if self._limited.get(connector) == transaction_id:
             # Its own profile would overrule a default one.
             wordings = [wording for wording in wordings if wording.purpose is Purpose.TRANSACTION]
-        return await self._climb("transaction", connector, tuple(wordings), wish, transaction_id)
+        return await self._climb(
+            "transaction", connector, tuple(wordings), asked=wish, worded=wish, transaction_id=transaction_id
+        )
 
     async def _limit_idle(self, connector: int, wish: LimitWish) -> Outcome:
         terminals = self.of(connector)
         amps = sendable_amps(wish.amps, terminals)
         fallback_a = self._fallbacks.get(connector)
+        # A transaction whose id nobody told may still go by a profile of its own: nothing can be proved then.
+        done = Outcome.UNKNOWN if self._busy(connector) else Outcome.ACCEPTED
         if fallback_a is not None and fallback_a <= amps + EQUAL_A:
-            return Outcome.ACCEPTED
+            return done
         now = self._clock.monotonic()
         held = self._start_limits.get(connector)
         if held is not None and held.amps <= amps + EQUAL_A and held.until - now > wish.validity_s:
-            return Outcome.ACCEPTED
+            return done
         # A start needs no more than the fallback: the wish itself follows with the transaction.
         below = fallback_a if fallback_a is not None else sendable_amps(wish.fallback_a, terminals)
         long_wish = LimitWish(
             amps=min(amps, below), fallback_a=below, validity_s=max(START_LIMIT_VALIDITY_S, wish.validity_s)
         )
-        outcome = await self._climb("default", connector, start_wordings(self._abilities), long_wish, None)
+        outcome = await self._climb("default", connector, start_wordings(self._abilities), asked=wish, worded=long_wish)
         if outcome is Outcome.ACCEPTED:
             self._start_limits[connector] = _StartLimit(amps=long_wish.amps, until=now + long_wish.validity_s / 2)
         elif outcome is Outcome.UNKNOWN:
             self._start_limits.pop(connector, None)
-        return outcome
+        return done if outcome is Outcome.ACCEPTED else outcome
 
     async def _climb(
-        self, use: str, connector: int, wordings: tuple[Wording, ...], wish: LimitWish, transaction_id: int | None
+        self,
+        use: str,
+        connector: int,
+        wordings: tuple[Wording, ...],
+        *,
+        asked: LimitWish,
+        worded: LimitWish,
+        transaction_id: int | None = None,
     ) -> Outcome:
-        """Try the wordings, the one that was taken before first, until one is not refused."""
+        """Try the wordings, the one that was taken before first, until one is not refused.
+
+        Args:
+            use: what they are for: what is learned is learned for it.
+            asked: the wish that came; once a newer one has come this one is dropped.
+            worded: the limit to write for it.
+            transaction_id: that the limit is for; once it has ended the limit is pointless.
+        """
         ladder = self._ladders.setdefault(use, _Ladder())
         now = self._clock.monotonic()
         ways = sorted(wordings, key=lambda wording: wording != ladder.taken)
         if ladder.next_climb_at > now:
             ways = ways[:1]
         for wording in ways:
-            if self._transaction_at(connector) != transaction_id:
-                return Outcome.REFUSED
-            outcome = await self._send_limit(connector, wish, wording, transaction_id)
+            if self._transaction_at(connector) != transaction_id or self._newest.get(connector) is not asked:
+                return Outcome.NOT_SENT
+            outcome = await self._send_limit(connector, worded, wording, transaction_id)
             if outcome is Outcome.REFUSED:
                 continue
             if outcome is Outcome.ACCEPTED:

@@ -28,6 +28,10 @@ POWER_SLACK_W = 300.0
 HARDWARE_TOLERANCE = 1.1
 """A current without phase above so many times the hardware's maximum can only be the sum of the phases."""
 
+FULL_PERCENT = 100.0
+COLDEST_C = -60.0
+HOTTEST_C = 200.0
+
 MAX_SAMPLED_VALUES = 200
 MAX_MAGNITUDE = 1e12
 
@@ -128,13 +132,12 @@ def _read_value(sample: Sample, value: JsonObject) -> None:
     if reader is None:
         return
     number = _number(value.get("value"))
-    phase = value.get("phase")
-    if number is None or (isinstance(phase, str) and phase in _IGNORED_PHASES):
+    raw_phase = value.get("phase")
+    phase = raw_phase.strip().upper() if isinstance(raw_phase, str) else ""
+    if number is None or phase in _IGNORED_PHASES:
         return
     unit = value.get("unit")
-    reader(
-        sample, number, unit if isinstance(unit, str) else "", _PHASES.get(phase) if isinstance(phase, str) else None
-    )
+    reader(sample, number, unit if isinstance(unit, str) else "", _PHASES.get(phase))
 
 
 def _number(raw: object) -> float | None:
@@ -185,18 +188,18 @@ def _read_energy(sample: Sample, number: float, unit: str, phase: int | None) ->
         sample.energies_wh[phase] = energy_wh
 
 
-def _read_soc(sample: Sample, number: float, unit: str, phase: int | None) -> None:
-    if 0 <= number <= 100:
+def _read_soc(sample: Sample, number: float, _unit: str, _phase: int | None) -> None:
+    if 0 <= number <= FULL_PERCENT:
         sample.soc_percent = number
 
 
-def _read_temperature(sample: Sample, number: float, unit: str, phase: int | None) -> None:
+def _read_temperature(sample: Sample, number: float, unit: str, _phase: int | None) -> None:
     word = unit.strip().casefold()
     if word.startswith("f"):
         number = (number - 32) / 1.8
     elif word.startswith("k"):
         number -= 273.15
-    if -60 <= number <= 200:
+    if COLDEST_C <= number <= HOTTEST_C:
         sample.temperature_c = number
 
 

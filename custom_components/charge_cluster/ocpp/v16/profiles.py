@@ -96,7 +96,7 @@ def one_decimal(limit: float) -> float:
 
 
 def in_unit(amps: float, unit: RateUnit, *, proved_phases: int, lowest_v: float = LOWEST_V) -> float:
-    """Return the limit in a unit. A power limit allows `amps` even if all of it flows on as few phases as are proved."""
+    """Return the limit in a unit; a power limit must allow no more when all flows on as few phases as are proved."""
     return amps if unit is RateUnit.AMPS else one_decimal(amps * lowest_v * proved_phases)
 
 
@@ -114,12 +114,13 @@ def temporary_profile(
 
     Args:
         now: UTC POSIX seconds on our clock.
-        offset: of the charger's clock; its uncertainty puts the start into the past and lengthens the validity.
+        offset: of the charger's clock. Its uncertainty puts the start into the past, and is what the limit may end
+            sooner or later than its validity says.
         proved_phases: on so many phases the vehicle has been measured to draw.
         transaction_id: of the running transaction, for a profile of that purpose.
     """
     lead_s = math.ceil(offset.uncertainty_s)
-    expires_s = lead_s + math.ceil(wish.validity_s + offset.uncertainty_s)
+    expires_s = lead_s + math.ceil(wish.validity_s)
     phases = terminals.phases if wording.unit is RateUnit.AMPS else None
 
     def period(start_s: int, amps: float) -> Period:

@@ -1,8 +1,9 @@
 """The transactions of one charge point: which runs where, and what is stored of them.
 
-The journal is the authority on what was; this book says what *is*. Starts, ends and adoptions go through one lane in the
-order they came, and are answered only after the journal holds them. What arrives late (a charger was offline) is
-stored, but does not disturb a younger transaction at the same connector.
+The journal is the authority on what was; this book says what *is*. Starts, ends and adoptions go through one lane in
+the order they came, and are answered only after the journal holds them. What arrives late (a charger was offline) is
+stored, but does not disturb a younger transaction at the same connector. A disk that is full or broken stops records,
+not control: a transaction can be limited under the id that the charger itself gives it.
 """
 
 from __future__ import annotations
@@ -67,6 +68,7 @@ class TransactionBook:
         self._lane = asyncio.Lock()
         self._ended: OrderedDict[int, None] = OrderedDict()
         self._sightings: dict[int, tuple[int, int]] = {}
+        """Connector → the id that the charger gives a transaction which is not ours, and how often it did."""
 
     async def restore(self) -> None:
         """Take up the transactions that were open when we stopped. Raises JournalUnavailable."""
@@ -125,6 +127,9 @@ class TransactionBook:
             )
             stored = await self._journal.stop_transaction(stop)
             self._note_ended(notice.transaction_id)
+            for at, (told, _) in list(self._sightings.items()):
+                if told == notice.transaction_id:
+                    del self._sightings[at]
             if connector is not None:
                 self._close(connector, stop)
             return stored
@@ -132,6 +137,18 @@ class TransactionBook:
     def connector_of(self, transaction_id: int) -> int | None:
         """Return where a transaction runs."""
         return next((c for c, r in self.running.items() if r.stored.transaction_id == transaction_id), None)
+
+    def id_at(self, connector: int) -> int | None:
+        """Return the id under which the transaction at a connector can be addressed, stored or not."""
+        running = self.running.get(connector)
+        if running is not None:
+            return running.stored.transaction_id
+        told = self._sightings.get(connector)
+        return told[0] if told is not None else None
+
+    def gone_from(self, connector: int) -> None:
+        """Forget what was never stored: the charger says that nothing runs at a connector."""
+        self._sightings.pop(connector, None)
 
     def saw(self, connector: int, transaction_id: int, register_wh: float | None, at: float) -> bool:
         """Note that a transaction was told of in a measurement; return whether it should be adopted.
@@ -147,12 +164,12 @@ class TransactionBook:
                 running.register_wh = max(running.register_wh, register_wh)
             self._sightings.pop(connector, None)
             return False
-        if not self.restored or transaction_id in self._ended or self.connector_of(transaction_id) is not None:
+        if transaction_id in self._ended or self.connector_of(transaction_id) is not None:
             return False
         foreign, count = self._sightings.get(connector, (transaction_id, 0))
         count = count + 1 if foreign == transaction_id else 1
         self._sightings[connector] = (transaction_id, count)
-        return running is None or count >= SIGHTINGS_TO_ADOPT
+        return self.restored and (running is None or count >= SIGHTINGS_TO_ADOPT)
 
     async def adopt(self, connector: int, transaction_id: int, register_wh: float | None, at: float) -> None:
         """Take up a transaction that a charger runs under an id that we do not know. Raises JournalUnavailable."""
