@@ -153,7 +153,8 @@ class TestTexts:
         assert set(raised_keys()) - set(english.get("exceptions", {})) == set()
 
     def test_every_action_has_its_text_and_every_text_its_action(self, english: dict[str, Any]) -> None:
-        described = yaml.safe_load((INTEGRATION / "services.yaml").read_text(encoding="utf-8"))
+        actions = INTEGRATION / "services.yaml"
+        described = yaml.safe_load(actions.read_text(encoding="utf-8")) if actions.exists() else {}
         assert set(english.get("services", {})) == set(described)
 
     def test_every_icon_belongs_to_an_entity(self, english: dict[str, Any]) -> None:
