@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import override
 
 from custom_components.charge_cluster.chargers import (
+    ChargerEvent,
     ChargerOffline,
     ConnectorStatus,
     DeviceIdentity,
@@ -70,7 +71,9 @@ class Notebook:
     def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
         self.sessions.append(event)
 
-    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+    def demand(
+        self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int
+    ) -> None:
         self.minutes.append((circuit_id, minute_start, peak_a, mean_power_w))
 
 
@@ -101,10 +104,10 @@ class WirelessCharger:
             self._report_status()
         return lambda: self.listeners.remove(report)
 
-    def report(self, event: object) -> None:
+    def report(self, event: ChargerEvent) -> None:
         if self.online:
             for listener in list(self.listeners):
-                listener(event)  # type: ignore[arg-type] - one of the events by construction
+                listener(event)
 
     def _report_status(self) -> None:
         car = self.physical.truth.outlets[self.outlet_id].car
@@ -149,7 +152,7 @@ class WirelessCharger:
         if not self.online:
             raise ChargerOffline
         await asyncio.sleep(self.answer_after_s)
-        if not self.online:
+        if self._cut_off():
             return LimitOutcome.UNKNOWN
         if self.refuses:
             return LimitOutcome.REFUSED
@@ -158,6 +161,9 @@ class WirelessCharger:
         if not self.ignores:
             self.limit_a, self.expires_at = order.amps, now + order.validity_s
         return LimitOutcome.UNKNOWN if self.loses_answers else LimitOutcome.ACCEPTED
+
+    def _cut_off(self) -> bool:
+        return not self.online
 
     async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
         if not self.online:
@@ -255,6 +261,8 @@ class PhysicalSite:
 
     async def prepare(self, settings: SiteSettings) -> None: ...
 
+    def reconfigure(self, charger: object, point: ChargePointSettings) -> None: ...
+
     async def settle(self, settings: SiteSettings) -> None: ...
 
     def charger(self, settings: ChargePointSettings) -> WirelessCharger:
@@ -297,9 +305,9 @@ class PhysicalSite:
             if watch is not None:
                 watch()
 
-    def plug(self, outlet_id: str, **car: float) -> None:
+    def plug(self, outlet_id: str, *, maximum_a: float = 16.0, phases: int = 3) -> None:
         """Plug a car in."""
-        self.truth.plug(outlet_id, CarSpec(name=f"car at {outlet_id}", **car))  # type: ignore[arg-type] - numbers only
+        self.truth.plug(outlet_id, CarSpec(name=f"car at {outlet_id}", maximum_a=maximum_a, phases=phases))
         self.chargers[outlet_id].plugged()
 
     def unplug(self, outlet_id: str) -> None:
@@ -312,12 +320,16 @@ class PhysicalSite:
         account = self.truth.accounts[circuit_id]
         return max(phase.above_s for phase in account.phases)
 
+    def stale(self) -> bool:
+        """Return whether the meter of the supply is not trusted."""
+        return self.site.circuits["supply"].stale
+
     def limits(self) -> list[float]:
         """Return the limits in force."""
         return [view.limit_a for view in self.site.connectors.values()]
 
 
-def a_site(  # noqa: PLR0913 - a builder says everything by name
+def a_site(
     loop: VirtualLoop,
     points: int,
     *,

@@ -32,7 +32,7 @@ class DemandTable:
     def __init__(self, writer: Writer) -> None:
         self._writer = writer
 
-    def record(
+    def record(  # noqa: PLR0917 - a row, in the order of its columns
         self,
         site_id: str,
         circuit_id: str,

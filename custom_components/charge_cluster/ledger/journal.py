@@ -36,7 +36,7 @@ class Journal:
         return await self._run(lambda session: _start(session, start))
 
     async def stop_transaction(self, stop: TransactionStop) -> StoredTransaction | None:
-        """Store an end, idempotently. An unknown id is stored as an orphan and gives None. Raises JournalUnavailable."""
+        """Store an end, idempotently; an unknown id becomes an orphan and gives None. Raises JournalUnavailable."""
         return await self._run(lambda session: _stop(session, stop))
 
     async def adopt_transaction(self, start: TransactionStart, transaction_id: int) -> StoredTransaction:

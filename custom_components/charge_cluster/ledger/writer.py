@@ -14,6 +14,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import cast
 
 from sqlalchemy import Engine
 from sqlalchemy.exc import OperationalError, SQLAlchemyError
@@ -67,7 +68,7 @@ class Writer:
             if future.cancelled():
                 return
             if error is None:
-                future.set_result(result)  # type: ignore[arg-type] - the result of this very work
+                future.set_result(cast("T", result))
             else:
                 future.set_exception(error)
 
@@ -137,7 +138,6 @@ class Writer:
         return failed_at
 
     def _write(self, durable: list[_Durable], periodic: list[Work[object]]) -> list[tuple[object, Exception | None]]:
-        outcomes: list[tuple[object, Exception | None]] = []
         with Session(self._engine(), expire_on_commit=False) as session, session.begin():
             session.connection()
             # Periodic work first: who asks after it was handed over finds it.
@@ -145,8 +145,7 @@ class Writer:
                 _, fault = self._attempt(session, work)
                 if fault is not None:
                     LOGGER.error("A periodic record could not be written: %s", fault)
-            for waiting in durable:
-                outcomes.append(self._attempt(session, waiting.work))
+            outcomes = [self._attempt(session, waiting.work) for waiting in durable]
         return outcomes
 
     def _attempt(self, session: Session, work: Work[object]) -> tuple[object, Exception | None]:

@@ -124,7 +124,10 @@ class ConnectorState:
         if event.vehicle in PLUGGED and self.session is None:
             self.since = now
             self.session = Session(
-                session_id=uuid.uuid4().hex, started_at=wall, start_energy_wh=self.energy_wh, transaction_id=self.transaction_id
+                session_id=uuid.uuid4().hex,
+                started_at=wall,
+                start_energy_wh=self.energy_wh,
+                transaction_id=self.transaction_id,
             )
             return [self._session_event("started", self.session, wall)]
         return []
@@ -162,7 +165,9 @@ class ConnectorState:
         return [] if session is None else [self._session_event("ended", session, wall)]
 
     def _session_event(self, kind: str, session: Session, wall: float) -> SessionEvent:
-        return SessionEvent(key=self.key, kind=kind, session=session.view(), duration_s=max(0.0, wall - session.started_at))
+        return SessionEvent(
+            key=self.key, kind=kind, session=session.view(), duration_s=max(0.0, wall - session.started_at)
+        )
 
     def view(self, circuit_names: dict[str, str]) -> ConnectorView:
         """Return the picture of it."""

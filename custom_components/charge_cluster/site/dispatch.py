@@ -69,11 +69,10 @@ class Dispatch:
 
     async def _send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         order = LimitOrder(amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s)
-        outcome = LimitOutcome.UNKNOWN
         try:
             outcome = await charger.apply_limit(state.number, order)
         except ChargerOffline:
-            LOGGER.debug("%s went offline before its limit could be sent", state.key)
+            outcome = LimitOutcome.NOT_SENT
         finally:
             state.outstanding -= 1
         now = self._clock.monotonic()
@@ -85,9 +84,12 @@ class Dispatch:
             state.refusals += 1
             state.retry_at = now + RETRY_AFTER_S
             state.bound = guard.refused(state.bound, command.amps)
+        elif outcome is LimitOutcome.NOT_SENT:
+            # Overtaken by a newer order or by the loss of the connection: the limit before still holds.
+            state.bound = guard.refused(state.bound, command.amps)
         else:
             state.retry_at = now + RETRY_AFTER_S
-        if not command.renews or outcome is not LimitOutcome.ACCEPTED:
+        if outcome is not LimitOutcome.NOT_SENT and not (command.renews and outcome is LimitOutcome.ACCEPTED):
             self._audit.ordered(state, command, outcome)
         self._concerned(state)
 

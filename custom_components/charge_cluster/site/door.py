@@ -34,7 +34,7 @@ class Door:
                     return site, point
         return None
 
-    def admit(self, identity: str, password: bytes | None, remote: str) -> Admission:
+    def admit(self, identity: str, password: bytes | None, remote: str) -> Admission:  # noqa: ARG002 - Doorkeeper's words
         """Judge a charge point that dials in."""
         found = self.find(identity)
         if found is None:
@@ -44,12 +44,22 @@ class Door:
             return Admission.WELCOME
         if password is None or point.key is None:
             return Admission.KEY_MISSING
-        if not hmac.compare_digest(password, point.key.encode()):
+        if not _is_key(password, point.key):
             return Admission.WRONG_KEY
         brought = self._on_key.pop(identity, None)
         if brought is not None:
             brought()
         return Admission.WELCOME
+
+
+def _is_key(password: bytes, key: str) -> bool:
+    """Compare in constant time; some chargers send the bytes that a key of hexadecimal digits stands for."""
+    right = hmac.compare_digest(password, key.encode())
+    try:
+        packed = bytes.fromhex(key)
+    except ValueError:
+        return right
+    return right | hmac.compare_digest(password, packed)
 
 
 class KnownDriver(Protocol):

@@ -1,4 +1,4 @@
-"""Everything of one Home Assistant that outlives an unload of an entry: the ledger, the listeners and the running sites.
+"""Everything of one Home Assistant that outlives an unload of an entry: the ledger, listeners and running sites.
 
 A site that is released goes on for a while, so that a reload that Home Assistant makes by itself (it does when a
 disabled entity is enabled) finds it as it left it. Sites that name the same host and port share one listener.
@@ -19,6 +19,7 @@ from ..ledger import Ledger
 from ..meters import Meter
 from ..meters.modbus import ModbusMeter
 from ..modbus.link import ModbusLinks
+from ..ocpp.conversation import Terminals
 from ..ocpp.listener import CannotListen, CentralSystem, PortInUse
 from ..ocpp.protocols import Clock
 from ..ocpp.waiting_room import Newcomer
@@ -190,7 +191,7 @@ class Installation:
         found = (running.site.settings for running in self._running.values())
         return [settings for settings in found if settings.listener == listener]
 
-    def _newcomer(self, listener: _Listener, identity: str, newcomer: Newcomer | None) -> None:
+    def _newcomer(self, listener: _Listener, _identity: str, _newcomer: Newcomer | None) -> None:
         """Show the waiting room to the sites of its listener."""
         waiting = listener.central.newcomers
         views = {name: _newcomer_view(waiting[name]) for name in waiting}
@@ -224,8 +225,17 @@ class _SiteWiring:
 
     def charger(self, point: ChargePointSettings) -> Charger:
         """Return the charger behind the conversation of a charge point."""
-        start_tag = FREE_TAG if self.site is not None and self.site.settings.accept_all_tags else None
-        return OcppCharger(self._listener.central.conversation(point.identity), point, start_tag=start_tag)
+        conversation = self._listener.central.conversation(point.identity)
+        return OcppCharger(conversation, _terminals(point), start_tag=self._start_tag)
+
+    def reconfigure(self, charger: Charger, point: ChargePointSettings) -> None:
+        """Tell a charger what changed about it."""
+        if isinstance(charger, OcppCharger):
+            charger.reconfigure(_terminals(point), start_tag=self._start_tag)
+
+    @property
+    def _start_tag(self) -> str | None:
+        return FREE_TAG if self.site is not None and self.site.settings.accept_all_tags else None
 
     def meter(self, settings: MeterSettings) -> Meter:
         """Return the meter that the settings describe."""
@@ -284,6 +294,18 @@ class _SiteWiring:
         if self._listening is None:
             raise RuntimeError("a site uses its wiring only after it was prepared")
         return self._listening[1]
+
+
+def _terminals(point: ChargePointSettings) -> list[Terminals]:
+    return [
+        Terminals(
+            connector=connector.number,
+            phases=3 if connector.rotation is None else len(connector.rotation),
+            minimum_a=connector.minimum_a,
+            maximum_a=connector.maximum_a,
+        )
+        for connector in point.connectors
+    ]
 
 
 def _newcomer_view(newcomer: Newcomer) -> NewcomerView:

@@ -118,7 +118,9 @@ class LedgerRecords:
             )
         )
 
-    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+    def demand(
+        self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int
+    ) -> None:
         """Record a minute of a circuit."""
         self._ledger.demand.record(self._site_id, circuit_id, minute_start, peak_a, mean_power_w, samples)
 

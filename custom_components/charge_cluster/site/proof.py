@@ -7,9 +7,10 @@ Faults carry a key for translation and the figures that say what fits.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 
 from ..engine.model import NO_AMPS, PHASES, Circuit, Connector, PhaseAmps, SiteModel
 from ..engine.topology import TopologyError, paths_of
@@ -32,7 +33,7 @@ class SettingsFault:
     """The form field that is to blame, "base" where it is the whole."""
     subject: str
     """Id of the circuit or charge point."""
-    placeholders: Mapping[str, str] = field(default_factory=dict)
+    placeholders: Mapping[str, str] = dataclasses.field(default_factory=dict)
 
 
 class SettingsError(ValueError):
@@ -111,7 +112,9 @@ def _circuit_faults(settings: SiteSettings) -> list[SettingsFault]:
     for circuit in settings.circuits:
         named = {"circuit": circuit.name}
         if any(not 0 < amps < math.inf for amps in circuit.rating_a):
-            faults.append(SettingsFault(key="impossible_rating", field="rating", subject=circuit.circuit_id, placeholders=named))
+            faults.append(
+                SettingsFault(key="impossible_rating", field="rating", subject=circuit.circuit_id, placeholders=named)
+            )
             continue
         margin = circuit.margin_a
         least = min(circuit.rating_a)
@@ -121,11 +124,15 @@ def _circuit_faults(settings: SiteSettings) -> list[SettingsFault]:
                 SettingsFault(key="impossible_margin", field="margin", subject=circuit.circuit_id, placeholders=figures)
             )
         elif margin is None and default_margin(circuit.rating_a) >= least:
-            faults.append(SettingsFault(key="impossible_rating", field="rating", subject=circuit.circuit_id, placeholders=named))
+            faults.append(
+                SettingsFault(key="impossible_rating", field="rating", subject=circuit.circuit_id, placeholders=named)
+            )
         base = circuit.declared_base_load_a
         if base is not None and any(not 0 <= amps < math.inf for amps in base):
             faults.append(
-                SettingsFault(key="impossible_base_load", field="base_load", subject=circuit.circuit_id, placeholders=named)
+                SettingsFault(
+                    key="impossible_base_load", field="base_load", subject=circuit.circuit_id, placeholders=named
+                )
             )
     if not faults:
         try:
@@ -150,10 +157,14 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
     for point in settings.charge_points:
         named = {"charge_point": point.name, "identity": point.identity}
         if point.circuit_id not in circuits:
-            faults.append(SettingsFault(key="unknown_circuit", field="cluster", subject=point.charge_point_id, placeholders=named))
+            faults.append(
+                SettingsFault(key="unknown_circuit", field="cluster", subject=point.charge_point_id, placeholders=named)
+            )
         if point.identity in identities:
             faults.append(
-                SettingsFault(key="duplicate_identity", field="identity", subject=point.charge_point_id, placeholders=named)
+                SettingsFault(
+                    key="duplicate_identity", field="identity", subject=point.charge_point_id, placeholders=named
+                )
             )
         identities.add(point.identity)
         for connector in point.connectors:
@@ -164,11 +175,15 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
             }
             if not 0 < connector.minimum_a <= connector.maximum_a < math.inf:
                 faults.append(
-                    SettingsFault(key="impossible_range", field="maximum", subject=point.charge_point_id, placeholders=figures)
+                    SettingsFault(
+                        key="impossible_range", field="maximum", subject=point.charge_point_id, placeholders=figures
+                    )
                 )
             elif point.fallback_a and not connector.minimum_a <= point.fallback_a <= connector.maximum_a:
                 faults.append(
-                    SettingsFault(key="impossible_fallback", field="fallback", subject=point.charge_point_id, placeholders=figures)
+                    SettingsFault(
+                        key="impossible_fallback", field="fallback", subject=point.charge_point_id, placeholders=figures
+                    )
                 )
     return faults
 

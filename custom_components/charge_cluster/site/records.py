@@ -76,5 +76,7 @@ class SiteRecords(Protocol):
     def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
         """Record that a session began or ended."""
 
-    def demand(self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int) -> None:
+    def demand(
+        self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int
+    ) -> None:
         """Record a minute of a circuit."""

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Protocol
 
@@ -69,6 +69,9 @@ class Wiring(Protocol):
     def charger(self, point: ChargePointSettings) -> Charger:
         """Return the charger of a charge point."""
 
+    def reconfigure(self, charger: Charger, point: ChargePointSettings) -> None:
+        """Tell a charger what changed about it."""
+
     def meter(self, settings: MeterSettings) -> Meter:
         """Return a meter, not started yet."""
 
@@ -84,7 +87,7 @@ class ChargePointState:
     charger: Charger
     stop_listening: Callable[[], None]
     online: bool = False
-    identity: DeviceIdentity = DeviceIdentity()
+    identity: DeviceIdentity = field(default_factory=DeviceIdentity)
     last_heard_at: float | None = None
 
     def view(self) -> ChargePointView:
@@ -260,6 +263,7 @@ class Site:
                 self._add_point(point)
             else:
                 known.settings = point
+                self._wiring.reconfigure(known.charger, point)
         self._rebuild_model()
         await self._take_up_meters(settings, before)
         for point_state in self._points.values():
@@ -304,7 +308,9 @@ class Site:
             connector = configured[key]
             known = self._states.get(key)
             if known is None:
-                known = self._states[key] = self._new_state(connector, point.charge_point_id, connector_settings.number, now)
+                known = self._states[key] = self._new_state(
+                    connector, point.charge_point_id, connector_settings.number, now
+                )
             known.connector = connector
             known.leaving = False
             self._leave_at.pop(key, None)
@@ -318,7 +324,12 @@ class Site:
         if kept is not None:
             expires = None if kept.expires_at is None else now + (kept.expires_at - wall)
             bound = guard.remembered_bound(
-                connector, limit_a=kept.limit_a, held_a=kept.held_a, fallback_a=kept.fallback_a, expires_at=expires, now=now
+                connector,
+                limit_a=kept.limit_a,
+                held_a=kept.held_a,
+                fallback_a=kept.fallback_a,
+                expires_at=expires,
+                now=now,
             )
         state = ConnectorState(
             connector=connector,
@@ -346,7 +357,9 @@ class Site:
             await gone.meter.stop()
             self.meters.pop(meter_id, None)
             self._unguarded.add(gone.settings.circuit_id)
-        unchanged = {c.circuit_id for c in settings.circuits} & {c.circuit_id for c in before.circuits if c in settings.circuits}
+        unchanged = {c.circuit_id for c in settings.circuits} & {
+            c.circuit_id for c in before.circuits if c in settings.circuits
+        }
         guarded = {meter.circuit_id for meter in settings.meters}
         # A circuit whose meter was taken away is stale until somebody has looked at its settings or given it another.
         self._unguarded = (self._unguarded & unchanged) - guarded
@@ -392,7 +405,9 @@ class Site:
                 self._provision(point)
                 self._show_point(point)
             case ConnectorStatus():
-                self._about(point, event.connector, lambda s: self._sessions(s, s.status_changed(event, now, wall), wall))
+                self._about(
+                    point, event.connector, lambda s: self._sessions(s, s.status_changed(event, now, wall), wall)
+                )
             case DrawSample():
                 self._about(point, event.connector, lambda s: s.sampled(event, now))
             case TransactionStarted():
@@ -479,7 +494,7 @@ class Site:
         """Keep the believed base loads where they moved."""
         for circuit_id, memory in self._memory.circuits.items():
             believed, kept = memory.settled, self._kept_bases.get(circuit_id)
-            if believed is None or (kept is not None and max(map(_distance, believed, kept)) < KEPT_BASE_STEP_A):
+            if believed is None or (kept is not None and _distance(believed, kept) < KEPT_BASE_STEP_A):
                 continue
             self._kept_bases[circuit_id] = believed
             self._records.keep_base(circuit_id, believed)
@@ -499,7 +514,13 @@ class Site:
         self._drop_the_departed()
         self._keep_bases()
         problems = problems_of(
-            self.settings, self._model, self._decision, self._states, self._meters, self._records, self._clock, self._unguarded
+            self.settings,
+            self._decision,
+            self._states,
+            self._meters,
+            self._records,
+            self._clock,
+            self._unguarded,
         )
         if problems != self._problems:
             self._problems = problems
@@ -618,10 +639,9 @@ def _refuse(settings: SiteSettings) -> None:
         raise SettingsError(faults)
 
 
-def _distance(one: float, other: float) -> float:
-    return abs(one - other)
+def _distance(one: PhaseAmps, other: PhaseAmps) -> float:
+    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def _nothing() -> None:
     """Nothing is listened to yet."""
-

@@ -65,9 +65,8 @@ def _shown(amps: PhaseAmps) -> PhaseAmps:
     return (round(amps[0], 1), round(amps[1], 1), round(amps[2], 1))
 
 
-def problems_of(  # noqa: PLR0913, PLR0917 - everything that can go wrong is looked at in one place
+def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in one place
     settings: SiteSettings,
-    site: SiteModel,
     decision: Decision | None,
     states: Mapping[str, ConnectorState],
     meters: Mapping[str, MeterState],
@@ -95,11 +94,21 @@ def problems_of(  # noqa: PLR0913, PLR0917 - everything that can go wrong is loo
         named = {"circuit": circuit.name}
         if circuit.lost:
             found.append(
-                Problem(key=ProblemKey.CLUSTER_MISSING, subject=circuit.circuit_id, severity=Severity.ERROR, placeholders=named)
+                Problem(
+                    key=ProblemKey.CLUSTER_MISSING,
+                    subject=circuit.circuit_id,
+                    severity=Severity.ERROR,
+                    placeholders=named,
+                )
             )
         if circuit.circuit_id in unguarded:
             found.append(
-                Problem(key=ProblemKey.METER_MISSING, subject=circuit.circuit_id, severity=Severity.ERROR, placeholders=named)
+                Problem(
+                    key=ProblemKey.METER_MISSING,
+                    subject=circuit.circuit_id,
+                    severity=Severity.ERROR,
+                    placeholders=named,
+                )
             )
     if decision is not None:
         found.extend(_circuit_problems(decision, names))
@@ -116,13 +125,19 @@ def _circuit_problems(decision: Decision, names: Mapping[str, str]) -> list[Prob
             figures = named | {"excess": amps_text(circuit.proof.excess_a), "worst": amps_text(max(circuit.proof.amps))}
             found.append(
                 Problem(
-                    key=ProblemKey.FALLBACK_DOES_NOT_FIT, subject=circuit_id, severity=Severity.ERROR, placeholders=figures
+                    key=ProblemKey.FALLBACK_DOES_NOT_FIT,
+                    subject=circuit_id,
+                    severity=Severity.ERROR,
+                    placeholders=figures,
                 )
             )
         if not circuit.proof.declared:
             found.append(
                 Problem(
-                    key=ProblemKey.BASE_LOAD_UNDECLARED, subject=circuit_id, severity=Severity.WARNING, placeholders=named
+                    key=ProblemKey.BASE_LOAD_UNDECLARED,
+                    subject=circuit_id,
+                    severity=Severity.WARNING,
+                    placeholders=named,
                 )
             )
     return found
@@ -148,7 +163,7 @@ def _meter_problems(meters: Mapping[str, MeterState], now: float) -> list[Proble
 def _connector_problems(
     settings: SiteSettings, states: Mapping[str, ConnectorState], decision: Decision | None
 ) -> list[Problem]:
-    found = []
+    found: list[Problem] = []
     names = {point.charge_point_id: point.name for point in settings.charge_points}
     for state in states.values():
         if state.leaving or state.charge_point_id not in names:

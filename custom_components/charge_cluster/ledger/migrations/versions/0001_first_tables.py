@@ -129,7 +129,6 @@ def upgrade() -> None:
         batch_op.create_index("ix_session_time", ["site_id", "started_at"], unique=False)
 
 
-
 def downgrade() -> None:
     """Take the tables back."""
     with op.batch_alter_table("session", schema=None) as batch_op:

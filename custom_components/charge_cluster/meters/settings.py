@@ -1,0 +1,45 @@
+"""What a meter is configured to be."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..engine.model import MeterScope
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModbusMeterSettings:
+    """A meter over Modbus TCP."""
+
+    host: str
+    port: int
+    unit: int
+    profile: str
+    """Key of a device profile ("sunspec", "eastron_sdm630")."""
+    interval_s: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EntityMeterSettings:
+    """A meter made of Home Assistant entities: three currents, or three powers with optional voltages."""
+
+    currents: tuple[str, str, str] | None = None
+    powers: tuple[str, str, str] | None = None
+    voltages: tuple[str, str, str] | None = None
+    inverted: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MeterSettings:
+    """The meter that guards a circuit."""
+
+    meter_id: str
+    name: str
+    circuit_id: str
+    source: ModbusMeterSettings | EntityMeterSettings
+    scope: MeterScope = MeterScope.EVERYTHING
+    ratio: float = 1.0
+    """Multiplies the currents (a CT ratio not set in the meter)."""
+    inverted: bool = False
+    timeout_s: float | None = None
+    """None: max(10 s, 3 × the learned interval)."""
