@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from .allocation import ROUNDING_A
 
 RESTART_ROOM_A = 1.0
-"""A vehicle that was paused is admitted again only if this much more than its minimum fits, so that it does not flap."""
+"""So much more than its minimum must fit before a vehicle that was just paused is admitted again; it would flap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,13 +1,13 @@
 """Exact fair shares: weighted max-min over the rows of a tree of circuits.
 
 A *row* is one phase of one circuit and has a capacity in amps. A *claim* is one vehicle: it uses the same amps in each
-of its rows. Progressive filling raises a common level λ for all, each claim taking `max(lower, min(upper, λ × weight))`,
+of its rows. Progressive filling raises a common level λ for all, each claim taking `max(lower, min(upper, λ·weight))`,
 and freezes the claims of a row when that row is full. For rows with non-negative coefficients that fixed point is the
 unique weighted max-min fair allocation (Bertsekas & Gallager, Data Networks, §6.5; Radunović & Le Boudec, 2007).
 
-Every row's load is kept as a line `base + slope × λ`, so that an event costs two additions per row, and a heap finds the
-row that fills first. A row can only fill *earlier* when a claim starts to rise; when one stops, the entry in the heap is
-merely too early and is corrected when it surfaces. Cost: O((claims + freezes) × rows per claim × log rows).
+Every row's load is kept as a line `base + slope·λ`, so that an event costs two additions per row, and a heap finds
+the row that fills first. A row can only fill *earlier* when a claim starts to rise; when one stops, its entry in the
+heap is merely too early and is corrected when it surfaces. Cost: O((claims + freezes) × rows per claim × log rows).
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ def fair_shares(capacity: Sequence[float], claims: Sequence[Claim]) -> Shares:
     return Shares(amps, bottleneck)
 
 
-def _fill(  # noqa: PLR0913, PLR0917, C901, PLR0912 - one loop over shared arrays: splitting it doubles the cost of a pass
+def _fill(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop over shared arrays: in parts it costs twice as much
     capacity: Sequence[float],
     claims: Sequence[Claim],
     members: list[list[int]],
@@ -120,7 +120,7 @@ def _fill(  # noqa: PLR0913, PLR0917, C901, PLR0912 - one loop over shared array
             return
         next_start = starts[-1][0] if starts else math.inf
         next_end = ends[-1][0]
-        level = next_start if next_start <= next_end else next_end
+        level = min(next_start, next_end)
         if full and full[0][0] < level:
             level, row = heappop(full)
             if slope[row] <= 0.0:

@@ -254,9 +254,7 @@ def _budget(snapshot: Snapshot, memory: Memory, seats: Mapping[str, _Seat]) -> _
     return _Budget(share, prove, base, stale, memories)
 
 
-def _plugged_below(
-    snapshot: Snapshot, seats: Mapping[str, _Seat]
-) -> dict[str, list[tuple[Connector, DrawBound]]]:
+def _plugged_below(snapshot: Snapshot, seats: Mapping[str, _Seat]) -> dict[str, list[tuple[Connector, DrawBound]]]:
     """Return the connectors that may draw now below each circuit with a meter."""
     below: dict[str, list[tuple[Connector, DrawBound]]] = {circuit_id: [] for circuit_id in snapshot.meters}
     if below:
@@ -269,7 +267,7 @@ def _plugged_below(
     return below
 
 
-def _base_of(  # noqa: PLR0913, PLR0917 - one call, from the stage above
+def _base_of(  # noqa: PLR0917 - one call, from the stage above
     snapshot: Snapshot,
     memory: Memory,
     circuit: Circuit,
@@ -318,7 +316,9 @@ def _want(snapshot: Snapshot, seats: Mapping[str, _Seat]) -> None:
         seat.upper = _floor(cap, connector.step_a)
         seat.lower = _ceil(connector.minimum_a, connector.step_a)
         seat.fixed = seat.fallback
-        unheard = max(seat.fallback, *(max(draw.amps) for draw in bound.draws[-1:]), 0.0) if facts.proving else seat.worst
+        unheard = (
+            max(seat.fallback, *(max(draw.amps) for draw in bound.draws[-1:]), 0.0) if facts.proving else seat.worst
+        )
         if not bound.online:
             seat.fixed = unheard
             seat.target = bound.limit_a if bound.limit_a is not None else seat.fallback
@@ -455,7 +455,9 @@ def _share(snapshot: Snapshot, seats: Mapping[str, _Seat], places: Places, budge
     _let_sated_resume(_hand_out_whole_steps(room, admitted), sated)
 
 
-def _weights(site: SiteModel, admitted: Sequence[_Seat], rows_per_circuit: Mapping[str, int]) -> list[tuple[int, float]]:
+def _weights(
+    site: SiteModel, admitted: Sequence[_Seat], rows_per_circuit: Mapping[str, int]
+) -> list[tuple[int, float]]:
     """Return (class, weight) of each vehicle by the rule of the nearest circuit that has one."""
     rules: dict[str, SharingRule] = {}
     for circuit_id in rows_per_circuit:
@@ -562,9 +564,28 @@ def _guard(snapshot: Snapshot, seats: Mapping[str, _Seat], budget: _Budget) -> d
     for seat in seats.values():
         for row in seat.rows:
             slack[row] -= seat.worst
-    wishes = [seat for seat in seats.values() if _may_rise(seat, snapshot.now)]
+    rising = _with_room_to_rise(slack, [seat for seat in seats.values() if _may_rise(seat, snapshot.now)])
+    if not rising:
+        return {}
+    claims = []
+    room = list(slack)
+    for seat in rising:
+        floor = max(seat.worst, seat.lower)
+        claims.append(Claim(seat.rows, floor, max(seat.target, floor), max(seat.upper, 1.0)))
+        for row in seat.rows:
+            room[row] += floor
+    shares = fair_shares([max(amps, 0.0) for amps in room], claims)
+    raises = {}
+    for seat, amps in zip(rising, shares.amps, strict=True):
+        granted = min(_floor(amps, seat.connector.step_a), seat.target)
+        if _worth_it(seat, granted, snapshot.now):
+            raises[seat.connector.connector_id] = granted
+    return raises
+
+
+def _with_room_to_rise(slack: list[float], wishes: list[_Seat]) -> list[_Seat]:
+    """Return who can have at least its minimum, in queue order; `slack` is what is left after that."""
     wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served_s, s.facts.since, s.connector.connector_id))
-    claims: list[Claim] = []
     rising: list[_Seat] = []
     for seat in wishes:
         # A row that is committed beyond its ceiling lets nobody rise, not even to what is counted already.
@@ -576,20 +597,7 @@ def _guard(snapshot: Snapshot, seats: Mapping[str, _Seat], budget: _Budget) -> d
         for row in seat.rows:
             slack[row] -= floor - seat.worst
         rising.append(seat)
-        claims.append(Claim(seat.rows, floor, max(seat.target, floor), max(seat.upper, 1.0)))
-    if not claims:
-        return {}
-    room = list(slack)
-    for claim in claims:
-        for row in claim.rows:
-            room[row] += claim.lower
-    shares = fair_shares([max(amps, 0.0) for amps in room], claims)
-    raises = {}
-    for seat, amps in zip(rising, shares.amps, strict=True):
-        granted = min(_floor(amps, seat.connector.step_a), seat.target)
-        if _worth_it(seat, granted, snapshot.now):
-            raises[seat.connector.connector_id] = granted
-    return raises
+    return rising
 
 
 def _may_rise(seat: _Seat, now: float) -> bool:
@@ -680,7 +688,7 @@ def _why_not_yet(snapshot: Snapshot, seat: _Seat) -> Reason:
 # --- the picture -----------------------------------------------------------------------------------------------------
 
 
-def _decision(  # noqa: PLR0913, PLR0917 - the sum of all stages
+def _decision(  # noqa: PLR0917 - the sum of all stages
     snapshot: Snapshot,
     memory: Memory,
     seats: Mapping[str, _Seat],

@@ -1,9 +1,9 @@
 """What may flow at most: the proofs that a ceiling rests on.
 
-Three ideas live here. The *draw bound* of a connector is the history of proof about one charger: a limit counts from the
-moment it is sent if it is higher, and frees current only after it was accepted *and* a later measurement shows it. The
-*base load* of a circuit is an interval, because its meter and its chargers are sampled at different times. The *fallback
-proof* says what a circuit would draw if every controller died now. Decisions about who gets what are not made here.
+Three ideas live here. The *draw bound* of a connector is the history of proof about one charger: a limit counts from
+the moment it is sent if it is higher, and frees current only after it was accepted *and* a later measurement shows it.
+The *base load* of a circuit is an interval, because its meter and its chargers are sampled at different times. The
+*fallback proof* says what a circuit would draw if every controller died now. Decisions about who gets what are not made here.
 """
 
 from __future__ import annotations
@@ -20,6 +20,9 @@ MEASURING_TOLERANCE_A = 0.5
 MEASURING_TOLERANCE = 0.03
 """Chargers have been seen 1 % over their limit, and their meters are of class B or worse; a draw within the larger of
 the two of a limit obeys it. It is counted as measured all the same."""
+
+SAME_A = 1e-6
+"""Currents closer than this are equal but for float noise."""
 
 CAR_SETTLING_S = 15.0
 """After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
@@ -80,7 +83,7 @@ def unknown_bound(connector: Connector) -> DrawBound:
     return DrawBound(held_a=connector.maximum_a)
 
 
-def remembered_bound(  # noqa: PLR0913 - the facts that are kept over a restart
+def remembered_bound(
     connector: Connector,
     *,
     limit_a: float | None,
@@ -135,7 +138,7 @@ def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None
     pending = bound.in_flight
     if amps in pending:
         pending = pending[pending.index(amps) + 1 :]
-    changed = bound.limit_a is None or abs(bound.limit_a - amps) > 1e-6
+    changed = bound.limit_a is None or abs(bound.limit_a - amps) > SAME_A
     return replace(
         _hold(bound, max(bound.held_a, amps), now),
         limit_a=amps,
@@ -216,7 +219,11 @@ def _lag_s(bound: DrawBound, limit: float) -> float:
 
 def unplugged(bound: DrawBound, now: float) -> DrawBound:
     """Return the bound after the charger said that no vehicle is plugged in: nothing flows."""
-    draws = _trim((*bound.draws, Draw(now, NO_AMPS, NO_AMPS)), now) if not bound.draws or bound.draws[-1].at < now else bound.draws
+    draws = (
+        _trim((*bound.draws, Draw(now, NO_AMPS, NO_AMPS)), now)
+        if not bound.draws or bound.draws[-1].at < now
+        else bound.draws
+    )
     return idle(replace(bound, draws=draws), now)
 
 
@@ -238,7 +245,9 @@ def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
         settling = CAR_SETTLING_S if settling is None else settling
     unmeasured = settling is not None and not bound.in_flight and bound.limit_a is not None
     if unmeasured and settling is not None and bound.limit_a is not None and bound.limit_a < bound.held_a:
-        seen_above = bound.draws and bound.draws[-1].at > bound.since and max(bound.draws[-1].amps) > bound.limit_a + 1.0
+        seen_above = (
+            bound.draws and bound.draws[-1].at > bound.since and max(bound.draws[-1].amps) > bound.limit_a + 1.0
+        )
         if now >= bound.since + settling and not seen_above:
             bound = _hold(bound, bound.limit_a, now)
     return bound
@@ -309,7 +318,8 @@ def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
             b, a = before.amps, after.amps
             return (max(b[0], a[0]), max(b[1], a[1]), max(b[2], a[2]))
     phases = connector.phases
-    return (most if 0 in phases else 0.0, most if 1 in phases else 0.0, most if 2 in phases else 0.0)
+    l1, l2, l3 = (most if phase in phases else 0.0 for phase in PHASES)
+    return (l1, l2, l3)
 
 
 @dataclass(frozen=True, slots=True)
@@ -320,9 +330,7 @@ class BaseInterval:
     most: PhaseAmps
 
 
-def base_interval(
-    reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]
-) -> BaseInterval:
+def base_interval(reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]) -> BaseInterval:
     """Return the base load at the meter's own timestamp: the reading minus what the vehicles can then have drawn."""
     if reading.scope is MeterScope.ALL_BUT_EVS:
         return BaseInterval(reading.amps, reading.amps)
@@ -375,7 +383,7 @@ class FallbackProof:
     @property
     def fits(self) -> bool:
         """Return whether the proof holds."""
-        return self.excess_a <= 1e-9
+        return self.excess_a <= SAME_A
 
 
 def fallback_proof(circuit: Circuit, below: Iterable[tuple[Connector, float]], *, needs_base: bool) -> FallbackProof:
@@ -414,7 +422,9 @@ def sum_worst(connectors: Iterable[Connector], bounds: Mapping[str, DrawBound]) 
 def _hold(bound: DrawBound, held: float, now: float) -> DrawBound:
     if held == bound.held_a:
         return bound
-    return replace(bound, held_a=held, helds=_remember(bound.helds or (Order(-HISTORY_S, bound.held_a),), Order(now, held), now))
+    return replace(
+        bound, held_a=held, helds=_remember(bound.helds or (Order(-HISTORY_S, bound.held_a),), Order(now, held), now)
+    )
 
 
 def _remember(orders: tuple[Order, ...], order: Order, now: float) -> tuple[Order, ...]:

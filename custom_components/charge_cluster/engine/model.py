@@ -138,7 +138,7 @@ class Connector:
     @property
     def phases(self) -> tuple[int, ...]:
         """Return the supply phases that its current must be counted on."""
-        return PHASES if self.rotation is None else tuple(sorted(set(self.rotation)))
+        return PHASES if self.rotation is None else self.rotation
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

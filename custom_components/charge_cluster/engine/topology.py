@@ -11,6 +11,9 @@ if TYPE_CHECKING:
     from .model import Circuit, Connector
 
 
+SUPPLY_PHASES = frozenset({0, 1, 2})
+
+
 class TopologyError(ValueError):
     """The circuits and connectors do not form one tree below one supply.
 
@@ -39,9 +42,13 @@ def paths_of(circuits: Mapping[str, Circuit]) -> dict[str, tuple[str, ...]]:
         at: str | None = circuit.circuit_id
         while at is not None:
             if at in path:
-                raise TopologyError("own_ancestor", circuit.circuit_id, f"circuit {circuit.circuit_id} is its own ancestor")
+                raise TopologyError(
+                    "own_ancestor", circuit.circuit_id, f"circuit {circuit.circuit_id} is its own ancestor"
+                )
             if at not in circuits:
-                raise TopologyError("unknown_parent", circuit.circuit_id, f"circuit {path[-1]} hangs on unknown circuit {at}")
+                raise TopologyError(
+                    "unknown_parent", circuit.circuit_id, f"circuit {path[-1]} hangs on unknown circuit {at}"
+                )
             path.append(at)
             at = circuits[at].parent_id
         paths[circuit.circuit_id] = tuple(path)
@@ -53,10 +60,14 @@ def check_connectors(circuits: Mapping[str, Circuit], connectors: Mapping[str, C
     for connector in connectors.values():
         name = connector.connector_id
         if connector.circuit_id not in circuits:
-            raise TopologyError("unknown_circuit", name, f"connector {name} hangs on unknown circuit {connector.circuit_id}")
+            raise TopologyError(
+                "unknown_circuit", name, f"connector {name} hangs on unknown circuit {connector.circuit_id}"
+            )
         if not 0 < connector.minimum_a <= connector.maximum_a < math.inf:
             raise TopologyError(
-                "impossible_range", name, f"connector {name}: minimum {connector.minimum_a} A, maximum {connector.maximum_a} A"
+                "impossible_range",
+                name,
+                f"connector {name}: minimum {connector.minimum_a} A, maximum {connector.maximum_a} A",
             )
         if not 0 <= connector.fallback_a <= connector.maximum_a:
             raise TopologyError("impossible_fallback", name, f"connector {name}: fallback {connector.fallback_a} A")
@@ -64,7 +75,7 @@ def check_connectors(circuits: Mapping[str, Circuit], connectors: Mapping[str, C
             raise TopologyError("impossible_step", name, f"connector {name}: step {connector.step_a} A")
         rotation = connector.rotation
         if rotation is not None and (
-            not 1 <= len(rotation) <= 3 or any(p not in (0, 1, 2) for p in rotation) or len(set(rotation)) != len(rotation)
+            not rotation or not set(rotation) <= SUPPLY_PHASES or len(set(rotation)) != len(rotation)
         ):
             raise TopologyError("impossible_rotation", name, f"connector {name}: rotation {rotation}")
 

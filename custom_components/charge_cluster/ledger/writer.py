@@ -145,8 +145,7 @@ class Writer:
                 _, fault = self._attempt(session, work)
                 if fault is not None:
                     LOGGER.error("A periodic record could not be written: %s", fault)
-            outcomes = [self._attempt(session, waiting.work) for waiting in durable]
-        return outcomes
+            return [self._attempt(session, waiting.work) for waiting in durable]
 
     def _attempt(self, session: Session, work: Work[object]) -> tuple[object, Exception | None]:
         """Do one piece of work, so that its failure undoes nobody else's."""
