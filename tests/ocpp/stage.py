@@ -1,0 +1,128 @@
+"""A conversation and a charge point joined in memory, in virtual time: time-outs pass at once and exactly."""
+
+import asyncio
+import json
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+from custom_components.charge_cluster.ocpp.conversation import Report, Terminals
+from custom_components.charge_cluster.ocpp.rpc import RpcLink
+from custom_components.charge_cluster.ocpp.v16.conversation import Conversation16, Services
+from tests.virtual_time import VirtualClock, VirtualLoop, run_virtually
+
+from .charge_point import ChargePoint
+from .surroundings import MemoryJournal, Tags
+
+
+class MemoryClient:
+    """The charge point's end of a link, in place of a websocket."""
+
+    def __init__(self) -> None:
+        self.link: RpcLink | None = None
+        self._inbox: asyncio.Queue[Any] = asyncio.Queue()
+
+    async def put(self, frame: bytes) -> None:
+        self._inbox.put_nowait(json.loads(frame))
+
+    async def send(self, message: Any) -> None:
+        assert self.link is not None
+        await self.link.receive(json.dumps(message))
+
+    async def receive(self) -> Any:
+        return await self._inbox.get()
+
+    def abort(self) -> None:
+        assert self.link is not None
+        self.link.close()
+        self._inbox.put_nowait(None)
+
+
+class Stage:
+    """What a story plays on."""
+
+    def __init__(self, loop: VirtualLoop) -> None:
+        self.clock = VirtualClock(loop)
+        self.journal = MemoryJournal()
+        self.tags = Tags()
+        self.services = Services(journal=self.journal, authoriser=self.tags, clock=self.clock)
+        self.conversation = Conversation16("CP1", self.services)
+        self.conversation.describe(Terminals(connector=1))
+        self.reports: list[Report] = []
+        self.end_listening = self.conversation.listen(self.reports.append)
+        self.reports.clear()
+        self.points: list[ChargePoint] = []
+        self._ticking = asyncio.ensure_future(self._tick())
+
+    async def _tick(self) -> None:
+        while True:
+            await asyncio.sleep(1)
+            self.conversation.tick()
+
+    def restart(self) -> None:
+        """Begin anew as after a restart of ours: the journal is all that is left."""
+        for point in self.points:
+            point.client.abort()
+        self.conversation = Conversation16("CP1", self.services)
+        self.conversation.describe(Terminals(connector=1))
+        self.conversation.listen(self.reports.append)
+        self.reports.clear()
+
+    async def connect(self, **answers: Callable[[Any], Any]) -> ChargePoint:
+        client = MemoryClient()
+        client.link = RpcLink(client.put, {}, monotonic=self.clock.monotonic)
+        point = ChargePoint(client, wall=self.clock.time)
+        point.answers.update(answers)
+        self.points.append(point)
+        self.conversation.attach(client.link)
+        return point
+
+    async def booted(self, **answers: Callable[[Any], Any]) -> ChargePoint:
+        """Connect a charge point that boots, and wait until it is set up."""
+        point = await self.connect(**answers)
+        await point.boot()
+        await self.settle()
+        return point
+
+    async def hang_up(self, point: ChargePoint) -> None:
+        link = point.client.link
+        point.client.abort()
+        self.conversation.detach(link)
+        await self.settle()
+
+    async def settle(self) -> None:
+        """Let everything happen that needs no time."""
+        for _ in range(200):
+            await asyncio.sleep(0)
+
+    def is_online(self) -> bool:
+        return self.conversation.online
+
+    def heard[R](self, kind: type[R]) -> list[R]:
+        return [report for report in self.reports if isinstance(report, kind)]
+
+    async def close(self) -> None:
+        self._ticking.cancel()
+        for point in self.points:
+            await point.close()
+        await self.conversation.close()
+
+
+def virtually(story: Callable[[Stage], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    """Make a test of a story on a stage."""
+
+    def test() -> None:
+        loop = VirtualLoop()
+
+        async def play() -> None:
+            stage = Stage(loop)
+            try:
+                await story(stage)
+            finally:
+                await stage.close()
+
+        run_virtually(play(), loop)
+
+    test.__name__ = story.__name__
+    test.__doc__ = story.__doc__
+    test.__module__ = story.__module__
+    return test

@@ -1,0 +1,369 @@
+"""How a charge point is made to hold a limit, and what is said of it."""
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from custom_components.charge_cluster.ocpp.conversation import LimitAnsweredLate, LimitWish, Outcome, Terminals
+
+from .charge_point import ChargePoint, limits_of, sampled
+from .stage import Stage, virtually
+
+
+def wish(amps: float, fallback_a: float = 0.0) -> LimitWish:
+    return LimitWish(amps=amps, fallback_a=fallback_a, validity_s=30)
+
+
+def taking(good: Callable[[Any], bool], otherwise: Any = None) -> Callable[[Any], Any]:
+    """Answer SetChargingProfile by what the profile is."""
+
+    def answer(payload: Any) -> Any:
+        return {"status": "Accepted"} if good(payload["csChargingProfiles"]) else otherwise or {"status": "Rejected"}
+
+    return answer
+
+
+def configured(**keys: str) -> Callable[[Any], Any]:
+    entries = [{"key": key, "readonly": True, "value": value} for key, value in keys.items()]
+    return lambda _: {"configurationKey": entries}
+
+
+async def charging(stage: Stage, **answers: Callable[[Any], Any]) -> tuple[ChargePoint, int]:
+    point = await stage.booted(**answers)
+    await point.status(1, "Charging")
+    return point, await point.start()
+
+
+@virtually
+async def test_a_running_transaction_gets_a_profile_of_its_own(stage: Stage) -> None:
+    point, transaction = await charging(stage)
+    assert await stage.conversation.hold_limit(1, wish(10.25, 6)) is Outcome.ACCEPTED
+    (profile,) = point.profiles("TxProfile")
+    assert profile["transactionId"] == transaction
+    assert [limit for _, limit in limits_of(profile)] == [10.2, 6.0]
+    assert "duration" not in profile["chargingSchedule"]
+    assert "validTo" not in profile
+
+
+@virtually
+async def test_a_renewal_overwrites_and_nothing_is_cleared(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    for amps in (10, 12, 12):
+        await stage.conversation.hold_limit(1, wish(amps))
+    ids = {(p["chargingProfileId"], p["stackLevel"]) for p in point.profiles("TxProfile")}
+    assert len(ids) == 1
+    assert len(point.profiles("TxProfile")) == 3
+    assert point.calls("ClearChargingProfile") == []
+
+
+@virtually
+async def test_the_start_of_a_limit_is_in_the_chargers_own_time(stage: Stage) -> None:
+    point = await stage.booted()
+    point.clock_error_s = 86_400
+    await point.status(1, "Charging")
+    await point.start()
+    await stage.conversation.hold_limit(1, wish(10))
+    start = point.profiles("TxProfile")[0]["chargingSchedule"]["startSchedule"]
+    assert start[:16] == point.stamp(ago_s=2)[:16] or start[:16] == point.stamp(ago_s=5)[:16]
+
+
+@virtually
+async def test_an_idle_connector_with_its_fallback_stored_needs_no_word(stage: Stage) -> None:
+    point = await stage.booted()
+    await point.status(1, "Preparing")
+    assert await stage.conversation.store_fallback(1, 6) is Outcome.ACCEPTED
+    writes = len(point.calls("SetChargingProfile"))
+    assert await stage.conversation.hold_limit(1, wish(6, 6)) is Outcome.ACCEPTED
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    assert len(point.calls("SetChargingProfile")) == writes
+
+
+@virtually
+async def test_an_idle_connector_is_held_below_its_fallback_by_a_default_profile_written_rarely(stage: Stage) -> None:
+    point = await stage.booted()
+    await point.status(1, "Preparing")
+    await stage.conversation.store_fallback(1, 6)
+    for _ in range(30):
+        assert await stage.conversation.hold_limit(1, wish(0, 6)) is Outcome.ACCEPTED
+        await asyncio.sleep(10)
+    above = [profile for profile in point.profiles("TxDefaultProfile") if profile["stackLevel"] > 0]
+    assert len(above) == 1
+    assert [limit for _, limit in limits_of(above[0])] == [0, 6]
+
+
+@virtually
+async def test_without_a_known_fallback_an_idle_connector_is_held_at_it(stage: Stage) -> None:
+    point = await stage.booted()
+    await point.status(1, "Preparing")
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    (profile,) = point.profiles("TxDefaultProfile")
+    assert [limit for _, limit in limits_of(profile)] == [6, 6]
+
+
+@virtually
+async def test_an_idle_connector_that_cannot_be_held_lower_is_not_said_to_be(stage: Stage) -> None:
+    point = await stage.booted(GetConfiguration=configured(ChargeProfileMaxStackLevel="0"))
+    await point.status(1, "Preparing")
+    await stage.conversation.store_fallback(1, 6)
+    assert await stage.conversation.hold_limit(1, wish(0, 6)) is Outcome.REFUSED
+
+
+@virtually
+async def test_a_transaction_that_nobody_told_of_proves_nothing(stage: Stage) -> None:
+    point = await stage.booted()
+    await point.status(1, "Charging")
+    await stage.conversation.store_fallback(1, 0)
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.UNKNOWN
+
+
+@virtually
+async def test_a_transaction_under_an_id_of_the_chargers_own_is_limited_under_it(stage: Stage) -> None:
+    point = await stage.booted()
+    stage.journal.broken = True
+    await point.status(1, "Charging")
+    await point.measure(sampled(L1=16), transaction_id=4711)
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.ACCEPTED
+    assert point.profiles("TxProfile")[0]["transactionId"] == 4711
+
+
+@pytest.mark.parametrize(
+    ("answer", "outcome"),
+    [
+        ({"status": "Accepted"}, Outcome.ACCEPTED),
+        ({"status": "Rejected"}, Outcome.REFUSED),
+        ({"status": "NotSupported"}, Outcome.REFUSED),
+        ("NotImplemented", Outcome.REFUSED),
+        ("PropertyConstraintViolation", Outcome.REFUSED),
+        ("InternalError", Outcome.UNKNOWN),
+        ("VendorTrouble", Outcome.UNKNOWN),
+        ({"status": "Perhaps"}, Outcome.UNKNOWN),
+        ({}, Outcome.UNKNOWN),
+    ],
+    ids=str,
+)
+def test_only_a_clear_answer_is_taken_for_one(answer: Any, outcome: Outcome) -> None:
+    @virtually
+    async def story(stage: Stage) -> None:
+        await charging(stage, SetChargingProfile=lambda _: answer)
+        assert await stage.conversation.hold_limit(1, wish(10)) is outcome
+
+    story()
+
+
+@virtually
+async def test_a_charger_that_takes_watts_only_is_found_out_and_remembered(stage: Stage) -> None:
+    point, _ = await charging(
+        stage, SetChargingProfile=taking(lambda p: p["chargingSchedule"]["chargingRateUnit"] == "W")
+    )
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.ACCEPTED
+    tried = len(point.calls("SetChargingProfile"))
+    assert await stage.conversation.hold_limit(1, wish(12)) is Outcome.ACCEPTED
+    assert len(point.calls("SetChargingProfile")) == tried + 1
+    # One phase is all that is proved, at the lowest voltage.
+    assert limits_of(point.profiles("TxProfile")[-1])[0][1] == pytest.approx(12 * 216.2, abs=0.1)
+
+
+@virtually
+async def test_a_charger_that_says_watts_is_told_watts_at_once(stage: Stage) -> None:
+    point, _ = await charging(
+        stage,
+        GetConfiguration=configured(ChargingScheduleAllowedChargingRateUnit="Power", MeterValueSampleInterval="10"),
+    )
+    await stage.conversation.hold_limit(1, wish(10))
+    assert [p["chargingSchedule"]["chargingRateUnit"] for p in point.profiles("TxProfile")] == ["W"]
+
+
+@virtually
+async def test_watts_count_for_three_phases_once_three_were_measured(stage: Stage) -> None:
+    point, transaction = await charging(stage, GetConfiguration=configured(ChargingScheduleAllowedChargingRateUnit="W"))
+    await point.measure(sampled(L1=8, L2=8, L3=8), transaction_id=transaction)
+    await stage.conversation.hold_limit(1, wish(10))
+    assert limits_of(point.profiles("TxProfile")[-1])[0][1] == pytest.approx(3 * 10 * 216.2, abs=0.1)
+    await point.stop(transaction)
+    await point.start(meter=2000)
+    await stage.conversation.hold_limit(1, wish(10))
+    assert limits_of(point.profiles("TxProfile")[-1])[0][1] == pytest.approx(10 * 216.2, abs=0.1)
+
+
+@virtually
+async def test_a_stack_level_that_is_refused_is_lowered(stage: Stage) -> None:
+    point, _ = await charging(
+        stage, SetChargingProfile=taking(lambda p: p["stackLevel"] == 0, "PropertyConstraintViolation")
+    )
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.ACCEPTED
+    assert point.profiles("TxProfile")[-1]["stackLevel"] == 0
+
+
+@virtually
+async def test_a_charger_that_knows_default_profiles_only_is_limited_by_them(stage: Stage) -> None:
+    point, _ = await charging(
+        stage, SetChargingProfile=taking(lambda p: p["chargingProfilePurpose"] == "TxDefaultProfile")
+    )
+    assert await stage.conversation.hold_limit(1, wish(10, 6)) is Outcome.ACCEPTED
+    last = point.profiles("TxDefaultProfile")[-1]
+    assert [limit for _, limit in limits_of(last)] == [10, 6]
+    assert "transactionId" not in last
+
+
+@virtually
+async def test_a_default_profile_is_no_way_out_once_the_transaction_has_its_own(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    await stage.conversation.hold_limit(1, wish(16))
+    point.answers["SetChargingProfile"] = taking(lambda p: p["chargingProfilePurpose"] == "TxDefaultProfile")
+    assert await stage.conversation.hold_limit(1, wish(6)) is Outcome.REFUSED
+    assert point.profiles("TxDefaultProfile") == []
+
+
+@virtually
+async def test_a_charger_that_refuses_everything_is_not_flooded(stage: Stage) -> None:
+    point, _ = await charging(stage, SetChargingProfile=lambda _: {"status": "Rejected"})
+    for _ in range(6):
+        assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.REFUSED
+        await asyncio.sleep(5)
+    ladder = len(point.profiles("TxProfile")) + len(point.profiles("TxDefaultProfile")) - 5
+    assert ladder <= 6
+
+
+@virtually
+async def test_a_newer_wish_replaces_an_older_one_that_waits(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    point.silent_on = {"GetConfiguration"}
+    blocking = asyncio.ensure_future(stage.conversation._ask("GetConfiguration", {}))
+    await stage.settle()
+    old = asyncio.ensure_future(stage.conversation.hold_limit(1, wish(16)))
+    await stage.settle()
+    new = asyncio.ensure_future(stage.conversation.hold_limit(1, wish(6)))
+    await asyncio.wait([blocking, old, new])
+    assert (old.result(), new.result()) == (Outcome.NOT_SENT, Outcome.ACCEPTED)
+    assert [limits_of(profile)[0][1] for profile in point.profiles("TxProfile")] == [6]
+    assert blocking.exception() is not None
+
+
+@virtually
+async def test_an_older_wish_does_not_try_again_after_a_newer_one(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    point.silent_on = {"SetChargingProfile"}
+    old = asyncio.ensure_future(stage.conversation.hold_limit(1, wish(16)))
+    await point.was_asked("SetChargingProfile")
+    point.silent_on = set()
+    new = asyncio.ensure_future(stage.conversation.hold_limit(1, wish(6)))
+    await stage.settle()
+    await point.answer_late({"status": "Rejected"})
+    await asyncio.wait([old, new])
+    assert (old.result(), new.result()) == (Outcome.NOT_SENT, Outcome.ACCEPTED)
+    assert [limits_of(profile)[0][1] for profile in point.profiles("TxProfile")] == [16, 6]
+
+
+@virtually
+async def test_an_answer_that_comes_late_is_reported(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    point.silent_on = {"SetChargingProfile", "GetConfiguration"}
+    assert await stage.conversation.hold_limit(1, wish(16)) is Outcome.UNKNOWN
+    await point.answer_late({"status": "Accepted"})
+    await stage.settle()
+    assert stage.heard(LimitAnsweredLate) == [LimitAnsweredLate(connector=1, limit_a=16, accepted=True)]
+    assert stage.is_online()
+
+
+@virtually
+async def test_an_ended_connection_leaves_an_answer_unknown(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    point.silent_on = {"SetChargingProfile"}
+    order = asyncio.ensure_future(stage.conversation.hold_limit(1, wish(16)))
+    await point.was_asked("SetChargingProfile")
+    await stage.hang_up(point)
+    assert await order is Outcome.UNKNOWN
+
+
+@virtually
+async def test_the_fallback_is_written_once(stage: Stage) -> None:
+    point = await stage.booted()
+    for _ in range(3):
+        assert await stage.conversation.store_fallback(1, 6) is Outcome.ACCEPTED
+    (profile,) = point.profiles("TxDefaultProfile")
+    assert (profile["stackLevel"], limits_of(profile)) == (0, [(0, 6)])
+    assert await stage.conversation.store_fallback(1, 0) is Outcome.ACCEPTED
+    assert len(point.profiles("TxDefaultProfile")) == 2
+
+
+@virtually
+async def test_a_fallback_that_the_charger_shows_is_not_written(stage: Stage) -> None:
+    def shown(payload: Any) -> Any:
+        schedule = {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"startPeriod": 0, "limit": 6}]}
+        return {"status": "Accepted", "connectorId": payload["connectorId"], "chargingSchedule": schedule}
+
+    point = await stage.booted(GetCompositeSchedule=shown)
+    assert await stage.conversation.store_fallback(1, 6) is Outcome.ACCEPTED
+    assert point.calls("SetChargingProfile") == []
+    assert await stage.conversation.store_fallback(1, 0) is Outcome.ACCEPTED
+    assert len(point.calls("SetChargingProfile")) == 1
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        {"status": "Accepted"},
+        {"status": "Accepted", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": []}},
+        {
+            "status": "Accepted",
+            "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": [{"limit": -1}]},
+        },
+        {
+            "status": "Accepted",
+            "chargingSchedule": {"chargingRateUnit": "W", "chargingSchedulePeriod": [{"limit": 6}]},
+        },
+        {"status": "Accepted", "chargingSchedule": {"chargingRateUnit": "A", "chargingSchedulePeriod": ["x"]}},
+    ],
+    ids=str,
+)
+def test_an_odd_composite_schedule_proves_no_fallback(answer: Any) -> None:
+    @virtually
+    async def story(stage: Stage) -> None:
+        point = await stage.booted(GetCompositeSchedule=lambda _: answer)
+        assert await stage.conversation.store_fallback(1, 6) is Outcome.ACCEPTED
+        assert len(point.calls("SetChargingProfile")) == 1
+
+    story()
+
+
+@virtually
+async def test_after_a_reboot_the_fallback_is_found_out_again(stage: Stage) -> None:
+    point = await stage.booted()
+    await stage.conversation.store_fallback(1, 6)
+    await point.boot()
+    await stage.settle()
+    await stage.conversation.store_fallback(1, 6)
+    assert len(point.profiles("TxDefaultProfile")) == 2
+
+
+@virtually
+async def test_a_relative_fallback_that_is_refused_is_written_absolute(stage: Stage) -> None:
+    point = await stage.booted(SetChargingProfile=taking(lambda p: p["chargingProfileKind"] == "Absolute"))
+    assert await stage.conversation.store_fallback(1, 6) is Outcome.ACCEPTED
+    assert point.profiles("TxDefaultProfile")[-1]["chargingSchedule"]["startSchedule"].startswith("2020")
+
+
+@virtually
+async def test_a_quirk_limits_by_default_profiles_from_the_beginning(stage: Stage) -> None:
+    stage.conversation.limit_by_default_profile(wanted=True)
+    point, _ = await charging(stage)
+    await stage.conversation.hold_limit(1, wish(10))
+    assert point.profiles("TxProfile") == []
+    assert [limit for _, limit in limits_of(point.profiles("TxDefaultProfile")[-1])] == [10, 0]
+
+
+@virtually
+async def test_a_single_phase_connector_is_told_one_phase(stage: Stage) -> None:
+    stage.conversation.describe(Terminals(connector=1, phases=1))
+    point, _ = await charging(stage)
+    await stage.conversation.hold_limit(1, wish(10))
+    periods = point.profiles("TxProfile")[0]["chargingSchedule"]["chargingSchedulePeriod"]
+    assert {period["numberPhases"] for period in periods} == {1}
+
+
+@virtually
+async def test_nobody_is_asked_who_is_not_there(stage: Stage) -> None:
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.NOT_SENT
+    assert await stage.conversation.store_fallback(1, 6) is Outcome.NOT_SENT
