@@ -1,5 +1,6 @@
 """A site as Home Assistant knows it, built for tests: an entry with its clusters, charge points and meters."""
 
+import secrets
 import socket
 from collections.abc import Iterable, Mapping
 from types import MappingProxyType, TracebackType
@@ -15,11 +16,12 @@ SUPPLY = "supply"
 
 
 def free_port() -> int:
-    """Return a port of the loopback that nobody listens on."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-    return port
+    """Return a port of the loopback that nobody listens on, and that the system gives to nobody who dials."""
+    while True:
+        port = 20_000 + secrets.randbelow(10_000)
+        with socket.socket() as probe:
+            if probe.connect_ex(("127.0.0.1", port)) != 0:
+                return port
 
 
 def a_cluster(name: str, rating: float = 40.0, **changes: Any) -> ConfigSubentryData:

@@ -20,12 +20,11 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.storage import Store
 
-from .chargers import DeviceIdentity
 from .configuration import clusters_to_remember, site_settings
 from .const import DOMAIN, Key
-from .devices import describe_charge_point, find_device, link_devices, remove_child_devices
+from .devices import AT_A_TIME, SiteDevices
 from .engine.topology import TopologyError
-from .site.installation import Installation, PortInUse
+from .site.installation import CannotListen, Installation
 from .site.proof import SettingsError
 from .site.settings import ConnectorWish, SiteSettings
 from .site.site import Site
@@ -109,12 +108,13 @@ class SiteCoordinator:
         self.entry = entry
         self.site = site
         self.wishes = wishes
+        self.devices = SiteDevices(hass, entry)
         self.changing = asyncio.Lock()
         """Held while settings are applied, so that changes take effect one after the other."""
+        self._change_waits = False
         self._platforms: list[_Platform] = []
         self._subjects: dict[str, Subject] = {}
         self._listening: dict[str, CALLBACK_TYPE] = {}
-        self._described: dict[str, DeviceIdentity] = {}
 
     # What the site shows -----------------------------------------------------------------------------------------
 
@@ -159,16 +159,20 @@ class SiteCoordinator:
 
     async def follow_configuration(self) -> None:
         """Apply what the entry and its subentries say now; the rest of the site does not notice."""
+        if self._change_waits:  # whoever waits will see this change too
+            return
+        self._change_waits = True
         async with self.changing:
+            self._change_waits = False
             settings = site_settings(self.entry)
             self.remember_clusters(settings)
             if settings != self.site.settings:
                 try:
                     await self.site.apply(settings)
-                except (SettingsError, TopologyError, PortInUse) as error:
+                except (SettingsError, TopologyError, CannotListen) as error:
                     self._report_refused(error)
                     return
-                self.publish(settings)
+                await self.publish(settings)
             ir.async_delete_issue(self.hass, DOMAIN, self._refused_issue)
 
     @callback
@@ -221,26 +225,29 @@ class SiteCoordinator:
         for subject in self._subjects.values():
             self._populate(platform, subject)
 
-    @callback
-    def publish(self, settings: SiteSettings) -> None:
+    async def publish(self, settings: SiteSettings) -> None:
         """Bring devices and entities in line with what is configured, touching only what differs."""
         before, after = self._subjects, {subject.topic: subject for subject in subjects_of(settings)}
-        link_devices(self.hass, self.entry, settings, self.site.charge_points)
+        await self.devices.link(settings, self.site.charge_points)
         for topic, subject in before.items():
             if topic not in after:
                 self._forget(subject)
             elif after[topic].device_id != subject.device_id:
                 self._move(after[topic])
-        remove_child_devices(
-            self.hass, self.entry, keep={subject.device_id for subject in after.values() if subject.child}
-        )
+        self.devices.tidy(settings, children={subject.device_id for subject in after.values() if subject.child})
         self._subjects = after
         self._listen_to_charge_points()
         self.wishes.keep(subject.subject_id for subject in self.subjects(SubjectKind.CONNECTOR))
-        for topic, subject in after.items():
-            if topic not in before:
-                for platform in self._platforms:
-                    self._populate(platform, subject)
+        fresh = [subject for topic, subject in after.items() if topic not in before]
+        await self._populate_all(tuple(self._platforms), fresh)
+
+    async def _populate_all(self, platforms: tuple[_Platform, ...], subjects: list[Subject]) -> None:
+        """Add the entities of new subjects; a platform that registers meanwhile sees to them itself."""
+        for number, subject in enumerate(subjects, start=1):
+            for platform in platforms:
+                self._populate(platform, subject)
+            if number % AT_A_TIME == 0:
+                await asyncio.sleep(0)
 
     def _listen_to_charge_points(self) -> None:
         """Keep the devices of charge points told of what these say of themselves."""
@@ -254,9 +261,8 @@ class SiteCoordinator:
     @callback
     def _describe(self, charge_point_id: str) -> None:
         view = self.charge_point(charge_point_id)
-        if view is not None and view.identity != self._described.get(charge_point_id):
-            self._described[charge_point_id] = view.identity
-            describe_charge_point(self.hass, self.entry, charge_point_id, view.identity)
+        if view is not None:
+            self.devices.describe(charge_point_id, view.identity)
 
     @callback
     def close(self) -> None:
@@ -266,7 +272,8 @@ class SiteCoordinator:
 
     def _populate(self, platform: _Platform, subject: Subject) -> None:
         factory = platform.factories.get(subject.kind)
-        if factory is not None:
+        removed = subject.subentry_id is not None and subject.subentry_id not in self.entry.subentries
+        if factory is not None and not removed:
             platform.add(list(factory(self, subject)), config_subentry_id=subject.subentry_id)
 
     def _registered(self, subject: Subject) -> list[er.RegistryEntry]:
@@ -283,7 +290,7 @@ class SiteCoordinator:
     def _move(self, subject: Subject) -> None:
         """Put the entities of a connector on the device where they now belong."""
         registry = er.async_get(self.hass)
-        device_id = find_device(self.hass, self.entry, subject.device_id, child=subject.child).id
+        device_id = self.devices.find(subject.device_id, child=subject.child).id
         for entity in self._registered(subject):
             registry.async_update_entity(entity.entity_id, device_id=device_id)
 
@@ -368,9 +375,14 @@ class WishBook:
         self._save_soon()
 
     def _save_soon(self) -> None:
-        self._store.async_delay_save(
-            lambda: {key: asdict(wish) for key, wish in self._wishes.items()}, WISHES_SAVE_DELAY_S
-        )
+        self._store.async_delay_save(self._stored, WISHES_SAVE_DELAY_S)
+
+    async def save(self) -> None:
+        """Write now, before somebody else opens the file."""
+        await self._store.async_save(self._stored())
+
+    def _stored(self) -> dict[str, dict[str, Any]]:
+        return {key: asdict(wish) for key, wish in self._wishes.items()}
 
     async def remove(self) -> None:
         """Delete the file."""

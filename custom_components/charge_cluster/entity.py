@@ -19,7 +19,6 @@ from homeassistant.helpers.entity import Entity, EntityDescription
 from .chargers import ChargerOffline, OperationRefused
 from .const import DOMAIN
 from .coordinator import EntityFactory, SiteCoordinator, Subject
-from .devices import find_device
 from .engine.topology import TopologyError
 from .ocpp.protocols import JournalUnavailable
 from .site.proof import SettingsError
@@ -106,7 +105,7 @@ class SubjectEntity[ViewT](Entity):
         identifiers = {(DOMAIN, self.subject.device_id)}
         if not self.subject.child:
             return DeviceInfo(identifiers=identifiers)
-        parent = find_device(self.coordinator.hass, self.coordinator.entry, self.subject.subentry_id or "", child=False)
+        parent = self.coordinator.devices.find(self.subject.subentry_id or "", child=False)
         return ChildDeviceInfo(identifiers=identifiers, parent_device_id=parent.id)
 
     @override

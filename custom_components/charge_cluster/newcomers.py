@@ -55,7 +55,8 @@ def watch_newcomers(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> CAL
     def changed() -> None:
         present = set(site.newcomers)
         for identity in present - raised:
-            discover(hass, identity)
+            # A moment later all sites of the listener know it, so that the discovery sees them all.
+            hass.loop.call_soon(discover, hass, identity)
         for identity in raised - present:
             dismiss(hass, identity)
         raised.clear()

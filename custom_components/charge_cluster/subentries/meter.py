@@ -30,7 +30,9 @@ from homeassistant.helpers.selector import (
 
 from ..const import SUPPLY_ID, Key, SubentryType
 from ..engine.model import PHASES, MeterScope
-from . import FormFaults, advanced, choice, circuit_choice, folded, name_taken, pick, unfolded
+from ..modbus.link import LinkFault
+from ..modbus.scan import FoundMeter, NoMeterFound, identify
+from . import FormFaults, advanced, choice, circuit_choice, folded, name_taken, pick, unfolded, whole_number
 
 DEFAULT_MODBUS_PORT = 502
 DEFAULT_INTERVAL_S = 1.0
@@ -48,6 +50,11 @@ UNITS: Mapping[Key, tuple[SensorDeviceClass, tuple[str, ...]]] = {
 class MeterFlow(ConfigSubentryFlow):
     """Adds or changes a meter."""
 
+    def __init__(self) -> None:
+        """Begin with nothing filled in."""
+        self._filled_in: dict[str, Any] = {}
+        self._identified: dict[str, Any] = {}
+
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask what kind of meter it is."""
         del user_input
@@ -59,6 +66,66 @@ class MeterFlow(ConfigSubentryFlow):
         if Key.PROFILE in self._get_reconfigure_subentry().data:
             return await self.async_step_modbus()
         return await self.async_step_entities()
+
+    async def async_step_modbus(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask where the meter is, and ask the meter what it is."""
+        fields = self._known_fields()
+        faults = FormFaults()
+        if user_input is not None:
+            fields = unfolded(user_input)
+            fields[Key.HOST] = fields[Key.HOST].strip()
+            self._check_common(fields, faults)
+            if not faults and self._is_where_it_was(fields):
+                return self._store_modbus(fields, self._get_reconfigure_subentry().data)
+            if not faults:
+                found = await _ask(fields, faults)
+                if found is not None:
+                    return self._show_found(fields, found)
+        source: dict[vol.Marker, Any] = {
+            vol.Required(Key.HOST): TextSelector(),
+            vol.Required(Key.PORT, default=DEFAULT_MODBUS_PORT): whole_number(least=1, most=65535),
+            vol.Optional(Key.UNIT): whole_number(least=0, most=255),
+        }
+        unusual: dict[vol.Marker, Any] = {
+            vol.Required(Key.INTERVAL, default=DEFAULT_INTERVAL_S): _seconds(least=0.2, most=60)
+        }
+        return self._form("modbus", source, unusual, fields, faults)
+
+    def _is_where_it_was(self, fields: Mapping[str, Any]) -> bool:
+        """Return whether a meter is only described anew, which must be possible while it is silent."""
+        subentry = self._changed_subentry()
+        address = (Key.HOST, Key.PORT, Key.UNIT)
+        return subentry is not None and all(fields.get(name) == subentry.data[name] for name in address)
+
+    def _show_found(self, fields: dict[str, Any], found: FoundMeter) -> SubentryFlowResult:
+        """Show what was found, so that a wrong meter or sign is seen before it guards anything."""
+        self._filled_in = fields
+        self._identified = {Key.PROFILE.value: found.profile, Key.UNIT.value: found.unit}
+        named = (found.manufacturer, found.model, found.serial)
+        factor = float(fields.get(Key.RATIO, 1.0)) * (-1.0 if fields.get(Key.INVERTED) else 1.0)
+        return self.async_show_form(
+            step_id="found",
+            data_schema=vol.Schema({}),
+            description_placeholders={
+                "meter": " ".join(word for word in named if word) or found.profile,
+                "unit": str(found.unit),
+                "currents": " / ".join(f"{value * factor:.1f} A" for value in found.values.amps),
+            },
+            last_step=True,
+        )
+
+    async def async_step_found(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Store what was found and seen."""
+        del user_input
+        return self._store_modbus(self._filled_in, self._identified)
+
+    def _store_modbus(self, fields: Mapping[str, Any], identified: Mapping[str, Any]) -> SubentryFlowResult:
+        stored = {
+            **pick(fields, (*COMMON, Key.HOST, Key.PORT, Key.INTERVAL)),
+            **pick(identified, (Key.PROFILE, Key.UNIT)),
+        }
+        unique_id = f"meter:{stored[Key.HOST]}:{int(stored[Key.PORT])}:{int(stored[Key.UNIT])}"
+        return self._store(fields, stored, unique_id=unique_id)
 
     async def async_step_entities(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask which sensors the meter is made of."""
@@ -133,6 +200,19 @@ class MeterFlow(ConfigSubentryFlow):
         if subentry is None:
             return self.async_create_entry(title=title, data=stored, unique_id=unique_id)
         return self.async_update_and_abort(self._get_entry(), subentry, title=title, data=stored, unique_id=unique_id)
+
+
+async def _ask(fields: Mapping[str, Any], faults: FormFaults) -> FoundMeter | None:
+    """Return the meter that answers; where none does, say so."""
+    host, port, unit = fields[Key.HOST], int(fields[Key.PORT]), fields.get(Key.UNIT)
+    try:
+        return await identify(host, port, None if unit is None else int(unit))
+    except LinkFault as fault:
+        key = "meter_unreachable" if fault.key == "unreachable" else "meter_silent"
+        faults.add(key, field=Key.HOST, host=host, port=str(port), detail=fault.detail)
+    except NoMeterFound:
+        faults.add("meter_unknown", host=host, port=str(port))
+    return None
 
 
 def _ratio() -> NumberSelector:
