@@ -26,9 +26,7 @@ from .engine.topology import TopologyError
 from .host_clock import HostClock
 from .meters.entity import entity_meters
 from .newcomers import discover_again, watch_newcomers
-from .repairs import async_watch_problems
-from .services import async_setup_services
-from .site.installation import Installation, PortInUse
+from .site.installation import CannotListen, Installation, PortInUse
 from .site.proof import SettingsError
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
@@ -50,7 +48,6 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what the domain offers without an entry."""
     del config
     hass.data[DOMAIN_DATA] = Domain()
-    async_setup_services(hass)
 
     @callback
     def ignored_no_more(entry: ConfigEntry) -> None:
@@ -88,10 +85,10 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry
     settings = site_settings(entry)
     try:
         site = await installation.adopt(settings, wishes.by_connector)
-    except PortInUse as error:
+    except CannotListen as error:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
-            translation_key="port_in_use",
+            translation_key="port_in_use" if isinstance(error, PortInUse) else "cannot_listen",
             translation_placeholders={"host": error.host, "port": str(error.port)},
         ) from error
     except (SettingsError, TopologyError) as error:
@@ -101,16 +98,16 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry
             translation_placeholders={"fault": str(error)},
         ) from error
     entry.async_on_unload(partial(installation.release, entry.entry_id, RELEASE_GRACE_S))
+    entry.async_on_unload(wishes.save)
 
     coordinator = SiteCoordinator(hass=hass, entry=entry, site=site, wishes=wishes)
     entry.async_on_unload(coordinator.close)
     entry.runtime_data = SiteRuntime(installation=installation, site=site, coordinator=coordinator)
-    coordinator.publish(settings)
+    await coordinator.publish(settings)
     coordinator.remember_clusters(settings)
     entry.async_on_unload(entry.add_update_listener(_configuration_changed))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(watch_newcomers(hass, entry))
-    entry.async_on_unload(async_watch_problems(hass, entry))
     return True
 
 

@@ -12,14 +12,7 @@ from homeassistant.const import Platform
 DOMAIN: Final = "charge_cluster"
 LOGGER = logging.getLogger(__package__)
 
-PLATFORMS: Final = (
-    Platform.BINARY_SENSOR,
-    Platform.BUTTON,
-    Platform.EVENT,
-    Platform.NUMBER,
-    Platform.SENSOR,
-    Platform.SWITCH,
-)
+PLATFORMS: Final[tuple[Platform, ...]] = ()
 
 ENTRY_VERSION: Final = 1
 ENTRY_MINOR_VERSION: Final = 1
