@@ -54,6 +54,7 @@ class SimulatedSite:
         self._tasks: set[asyncio.Task[None]] = set()
         self._points_run: list[asyncio.Task[None]] = []
         self._serials = count()
+        self._moved = asyncio.Event()
         self._timeline: list[tuple[float, int, Callable[[], None]]] = []
 
     @property
@@ -105,10 +106,23 @@ class SimulatedSite:
         if self._session is not None:
             await self._session.close()
 
+    async def until(self, met: Callable[[], bool], *, within_s: float | None = 30.0) -> None:
+        """Wait until a condition holds; it is looked at whenever the site has moved on.
+
+        Args:
+            met: the condition.
+            within_s: real seconds to wait at most; None: for ever.
+
+        Raises:
+            TimeoutError: it did not hold in time.
+        """
+        async with asyncio.timeout(within_s):
+            while not met():
+                await self._moved.wait()
+
     async def all_accepted(self) -> None:
         """Wait until every charge point was accepted by the central system."""
-        while not all(point.accepted for point in self.charge_points.values()):
-            await self.clock.sleep(TICK_S)
+        await self.until(lambda: all(point.accepted for point in self.charge_points.values()), within_s=None)
 
     def plug(self, outlet_id: str, car: CarSpec) -> None:
         """Plug a car in now; it leaves after its stay.
@@ -209,6 +223,8 @@ class SimulatedSite:
         pause = max(TICK_S, SHORTEST_TICK_S * self.clock.factor)
         while True:
             self._advance()
+            self._moved.set()
+            self._moved = asyncio.Event()
             await self.clock.sleep(pause)
 
     def _advance(self) -> None:

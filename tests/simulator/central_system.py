@@ -83,6 +83,8 @@ class CentralSystem:
         self._transactions = count(1)
         self._calls = count(1)
         self._runner: web.AppRunner | None = None
+        self.on_pong: Callable[[bytes], None] = lambda _: None
+        self.frames_seen: set[WSMsgType] = set()
         self.admits: Callable[[web.Request], bool] = lambda _: True
 
     @staticmethod
@@ -145,7 +147,7 @@ class CentralSystem:
     async def _serve(self, request: web.Request) -> web.WebSocketResponse:
         if not self.admits(request):
             raise web.HTTPUnauthorized
-        websocket = web.WebSocketResponse(protocols=("ocpp1.6",), compress=False)
+        websocket = web.WebSocketResponse(protocols=("ocpp1.6",), compress=False, autoping=False)
         await websocket.prepare(request)
         identity = request.match_info["identity"]
         peer = Peer(identity, websocket, dict(request.headers), websocket.ws_protocol)
@@ -154,8 +156,13 @@ class CentralSystem:
         async with self._changed:
             self._changed.notify_all()
         async for message in websocket:
+            self.frames_seen.add(message.type)
             if message.type is WSMsgType.TEXT:
                 await self._take(peer, json.loads(message.data))
+            elif message.type is WSMsgType.PING:
+                await websocket.pong(message.data)
+            elif message.type is WSMsgType.PONG:
+                self.on_pong(message.data)
         return websocket
 
     async def _take(self, peer: Peer, frame: list[Any]) -> None:
