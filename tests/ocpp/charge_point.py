@@ -1,4 +1,7 @@
-"""A charge point for tests: it answers what it is asked and tells what the test wants told."""
+"""A charge point for tests: it answers what it is asked and tells what the test wants told.
+
+It is strict with us: every call and every answer that it receives has to fulfil its schema.
+"""
 
 import asyncio
 import time
@@ -6,6 +9,10 @@ from collections import deque
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
+
+from jsonschema import ValidationError
+
+from .schemas import conforms
 
 
 def sampled(**currents: float) -> list[dict[str, str]]:
@@ -43,6 +50,8 @@ class ChargePoint:
         """What is answered; a text is the code of a CALLERROR."""
         self.silent_on: set[str] = set()
         self.unanswered: deque[tuple[str, str]] = deque()
+        self.offended: list[Exception] = []
+        """What was wrong with calls from the other side."""
         self.ended = asyncio.Event()
         self._wall = wall
         self._number = 0
@@ -63,6 +72,10 @@ class ChargePoint:
         self.ended.set()
 
     async def _asked(self, message_id: str, action: str, payload: Any) -> None:
+        try:
+            assert conforms(action, payload)
+        except (AssertionError, ValidationError) as error:
+            self.offended.append(error)
         if action in self.silent_on:
             self.unanswered.append((message_id, action))
         else:
@@ -87,7 +100,10 @@ class ChargePoint:
         future = self._waiting[message_id] = asyncio.get_running_loop().create_future()
         await self.client.send([2, message_id, action, payload])
         async with asyncio.timeout(60):
-            return await future
+            answer = await future
+        if answer[0] == 3:
+            conforms(f"{action}Response", answer[2])
+        return answer
 
     async def boot(self) -> Any:
         answer = await self.tell(
@@ -144,6 +160,7 @@ class ChargePoint:
         self.client.abort()
         self._task.cancel()
         await asyncio.wait([self._task])
+        assert self.offended == []
 
 
 def limits_of(profile: Any) -> list[tuple[int, float]]:

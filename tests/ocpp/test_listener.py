@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 
 import pytest
 
@@ -28,14 +28,13 @@ async def raw(central: CentralSystem) -> AsyncIterator[RawClient]:
     client.abort()
 
 
-async def until(condition: object, within_s: float = 5.0) -> None:
-    """Wait for something that no event tells of."""
+async def until(condition: Callable[[], object], within_s: float = 5.0) -> None:
     async with asyncio.timeout(within_s):
-        while not condition():  # type: ignore[operator] # a condition is called
+        while not condition():  # noqa: ASYNC110 - this is for what no event tells of
             await asyncio.sleep(0.005)
 
 
-# -- the socket ---------------------------------------------------------------------------------------------------------
+# -- the socket ---------------------------------------------------------------------------------------------------
 
 
 async def test_a_port_that_is_taken_is_told_by_name(central: CentralSystem) -> None:
@@ -109,7 +108,7 @@ async def test_json_in_a_binary_frame_is_taken(raw: RawClient) -> None:
     assert (await raw.receive())[:2] == [3, "1"]
 
 
-# -- bad frames ---------------------------------------------------------------------------------------------------------
+# -- bad frames ---------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -171,7 +170,7 @@ async def test_neither_tags_nor_keys_reach_the_log(
         assert secret not in caplog.text
 
 
-# -- several sockets of one identity --------------------------------------------------------------------------------------
+# -- several sockets of one identity ------------------------------------------------------------------------------
 
 
 async def test_the_newest_connection_wins_and_the_old_ones_calls_fail_at_once(
@@ -235,7 +234,7 @@ async def test_what_was_being_stored_when_the_connection_ended_is_stored(dial: D
     start.cancel()
 
 
-# -- keys ---------------------------------------------------------------------------------------------------------------
+# -- keys ---------------------------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("password", [None, b"wrong", KEY + b"x", b""], ids=repr)
@@ -275,7 +274,7 @@ async def test_a_wrong_key_does_not_end_the_connection_with_the_right_one(centra
     good.abort()
 
 
-# -- the waiting room ---------------------------------------------------------------------------------------------------
+# -- the waiting room ---------------------------------------------------------------------------------------------
 
 
 async def test_a_stranger_waits_answered_and_powerless(
@@ -435,18 +434,19 @@ async def test_strangers_of_one_address_are_slowed_down_and_known_ones_are_not(
     await system.close()
 
 
-# -- life ---------------------------------------------------------------------------------------------------------------
+# -- life ---------------------------------------------------------------------------------------------------------
 
 
 async def test_a_silent_connection_is_pinged_and_any_frame_counts_as_life(
     central: CentralSystem, raw: RawClient, clock: SettableClock
 ) -> None:
     await raw.call("Heartbeat", {})
+    link = central._connections["CP1"].link
     clock.ahead_s += 170
+    put_forward = clock.monotonic()
     listening = asyncio.ensure_future(raw.receive())
-    await until(lambda: raw.pings)
     # The pong that the client sends counts as life: another 170 s pass without harm.
-    await asyncio.sleep(0.05)
+    await until(lambda: link.heard_at >= put_forward)
     clock.ahead_s += 170
     await until(lambda: raw.pings > 1)
     assert not listening.done()

@@ -1,0 +1,398 @@
+"""A charge point over OCPP as the site sees it."""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from typing import Any
+
+import pytest
+
+from custom_components.charge_cluster.chargers import (
+    Booted,
+    ChargerEvent,
+    ChargerOffline,
+    ConnectorStatus,
+    DrawSample,
+    LimitOrder,
+    LimitOutcome,
+    OperationRefused,
+    TransactionStarted,
+    TransactionStopped,
+    WentOffline,
+    WentOnline,
+)
+from custom_components.charge_cluster.chargers.ocpp import OcppCharger
+from custom_components.charge_cluster.engine.model import VehicleState
+from custom_components.charge_cluster.ocpp.conversation import Terminals
+from tests.ocpp.charge_point import ChargePoint, energy, limits_of, sampled
+from tests.ocpp.stage import Stage, virtually as on_stage
+
+CONNECTOR = Terminals(connector=1, phases=3, minimum_a=6, maximum_a=32)
+
+
+def order(amps: float, fallback_a: float = 0.0) -> LimitOrder:
+    return LimitOrder(amps=amps, fallback_a=fallback_a, validity_s=30)
+
+
+class Scene:
+    """A charger with a charge point behind it, and what it told."""
+
+    def __init__(self, stage: Stage, point: ChargePoint, start_tag: str | None = None) -> None:
+        self.stage = stage
+        self.point = point
+        self.charger = OcppCharger(
+            stage.conversation, [CONNECTOR], start_tag=start_tag, monotonic=stage.clock.monotonic
+        )
+        self.events: list[ChargerEvent] = []
+        self.end_listening = self.charger.listen(self.events.append)
+
+    def heard[E](self, kind: type[E]) -> list[E]:
+        return [event for event in self.events if isinstance(event, kind)]
+
+    def vehicle(self) -> VehicleState:
+        return self.heard(ConnectorStatus)[-1].vehicle
+
+    async def status(self, status: str, error: str = "NoError") -> None:
+        await self.point.status(1, status, error)
+        await self.stage.settle()
+
+    async def draws(self, amps: float) -> None:
+        await self.point.measure([*sampled(L1=amps, L2=amps, L3=amps), energy(1000)])
+        await self.stage.settle()
+
+    async def start(self) -> int:
+        transaction = await self.point.start()
+        await self.stage.settle()
+        return transaction
+
+    async def order(self, amps: float, fallback_a: float = 0.0) -> LimitOutcome:
+        return await self.charger.apply_limit(1, order(amps, fallback_a))
+
+    def limits(self) -> list[float]:
+        return [limits_of(profile)[0][1] for profile in self.point.profiles("TxProfile")]
+
+
+def virtually(
+    story: Callable[[Scene], Coroutine[Any, Any, None]], *, start_tag: str | None = None
+) -> Callable[[], None]:
+    """Make a test of a story with a charger whose charge point has booted."""
+
+    async def play(stage: Stage) -> None:
+        point = await stage.booted()
+        scene = Scene(stage, point, start_tag)
+        await story(scene)
+        await scene.charger.close()
+
+    play.__name__ = story.__name__
+    play.__module__ = story.__module__
+    return on_stage(play)
+
+
+# -- what it tells ------------------------------------------------------------------------------------------------
+
+
+@on_stage
+async def test_it_tells_what_happens_in_the_sites_words(stage: Stage) -> None:
+    point = await stage.connect()
+    scene = Scene(stage, point)
+    await point.boot()
+    await scene.status("Preparing")
+    transaction = await scene.start()
+    await scene.draws(9)
+    await point.stop(transaction, 2500)
+    await stage.hang_up(point)
+    assert [type(event) for event in scene.events] == [
+        WentOffline,
+        Booted,
+        WentOnline,
+        ConnectorStatus,
+        TransactionStarted,
+        DrawSample,
+        TransactionStopped,
+        WentOffline,
+    ]
+    (started,) = scene.heard(TransactionStarted)
+    (stopped,) = scene.heard(TransactionStopped)
+    (draw,) = scene.heard(DrawSample)
+    assert (started.transaction_id, started.id_tag, started.resumed) == (str(transaction), "TAG1", False)
+    assert stopped.meter_stop_wh == 2500
+    assert (draw.amps, draw.energy_wh) == ((9, 9, 9), 1000)
+    assert scene.charger.identity.firmware == "1.2"
+    await scene.charger.close()
+
+
+@virtually
+async def test_who_listens_later_hears_the_present_state(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    await scene.draws(9)
+    later: list[ChargerEvent] = []
+    scene.charger.listen(later.append)
+    assert [type(event) for event in later] == [WentOnline, ConnectorStatus, DrawSample, TransactionStarted]
+    assert isinstance(later[-1], TransactionStarted)
+    assert later[-1].resumed
+
+
+@virtually
+async def test_a_connector_that_is_not_configured_is_ignored_until_it_is(scene: Scene) -> None:
+    await scene.point.status(2, "Charging")
+    await scene.stage.settle()
+    assert scene.heard(ConnectorStatus) == []
+    scene.charger.reconfigure([CONNECTOR, Terminals(connector=2)], start_tag=None)
+    assert [event.connector for event in scene.heard(ConnectorStatus)] == [2]
+
+
+@virtually
+async def test_letting_go_leaves_the_conversation_alone(scene: Scene) -> None:
+    await scene.charger.close()
+    before = len(scene.events)
+    await scene.status("Charging")
+    assert len(scene.events) == before
+    assert scene.stage.conversation.online
+    again = OcppCharger(scene.stage.conversation, [CONNECTOR], monotonic=scene.stage.clock.monotonic)
+    later: list[ChargerEvent] = []
+    again.listen(later.append)
+    assert any(isinstance(event, ConnectorStatus) and event.status == "Charging" for event in later)
+    await again.close()
+
+
+# -- what a status says of the vehicle ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("status", "vehicle"),
+    [
+        ("Available", VehicleState.ABSENT),
+        ("Reserved", VehicleState.ABSENT),
+        ("Preparing", VehicleState.WANTS),
+        ("Charging", VehicleState.WANTS),
+        ("SuspendedEVSE", VehicleState.WANTS),
+        ("Finishing", VehicleState.SATED),
+        ("Unavailable", VehicleState.FAULTED),
+        ("Faulted", VehicleState.FAULTED),
+        ("Confused", VehicleState.UNKNOWN),
+    ],
+)
+def test_a_status_says_something_of_the_vehicle(status: str, vehicle: VehicleState) -> None:
+    @virtually
+    async def story(scene: Scene) -> None:
+        await scene.status(status)
+        assert scene.vehicle() is vehicle
+        assert scene.heard(ConnectorStatus)[-1].status == status
+
+    story()
+
+
+@pytest.mark.parametrize("status", ["SuspendedEV", "Finishing", "Available", "Confused"])
+def test_current_that_flows_outweighs_the_word(status: str) -> None:
+    @virtually
+    async def story(scene: Scene) -> None:
+        await scene.status(status)
+        await scene.draws(8)
+        assert scene.vehicle() is VehicleState.WANTS
+
+    story()
+
+
+@virtually
+async def test_a_fault_stays_a_fault_with_its_error(scene: Scene) -> None:
+    await scene.status("Faulted", "GroundFailure")
+    await scene.draws(8)
+    assert scene.heard(ConnectorStatus)[-1].vehicle is VehicleState.FAULTED
+    assert scene.heard(ConnectorStatus)[-1].error == "GroundFailure"
+
+
+@virtually
+async def test_a_vehicle_that_is_offered_nothing_has_not_said_no(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    await scene.order(0)
+    await scene.status("SuspendedEV")
+    assert scene.vehicle() is VehicleState.WANTS
+
+
+@virtually
+async def test_a_vehicle_that_leaves_its_minimum_for_a_minute_is_sated(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    await scene.order(6)
+    await scene.status("SuspendedEV")
+    for _ in range(5):
+        await asyncio.sleep(10)
+        await scene.order(6)
+        assert scene.vehicle() is VehicleState.WANTS
+    await asyncio.sleep(10)
+    await scene.order(6)
+    assert scene.vehicle() is VehicleState.SATED
+
+
+@virtually
+async def test_a_sated_vehicle_stays_so_when_the_offer_is_withdrawn_and_wants_when_it_says_so(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    for _ in range(8):
+        await scene.order(16)
+        await asyncio.sleep(10)
+    await scene.status("SuspendedEV")
+    assert scene.vehicle() is VehicleState.SATED
+    await scene.order(0)
+    assert scene.vehicle() is VehicleState.SATED
+    await scene.status("Charging")
+    assert scene.vehicle() is VehicleState.WANTS
+
+
+@virtually
+async def test_the_same_state_is_told_once(scene: Scene) -> None:
+    for _ in range(3):
+        await scene.status("Charging")
+        await scene.draws(9)
+    assert len(scene.heard(ConnectorStatus)) == 1
+
+
+# -- orders -------------------------------------------------------------------------------------------------------
+
+
+@virtually
+async def test_a_running_transaction_is_limited(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    assert await scene.order(10) is LimitOutcome.ACCEPTED
+    assert scene.limits() == [10]
+
+
+@virtually
+async def test_what_was_promised_to_an_idle_connector_is_sent_when_a_transaction_starts(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await scene.charger.provision_fallback(1, 0)
+    assert await scene.order(16) is LimitOutcome.ACCEPTED
+    assert scene.limits() == []
+    await asyncio.sleep(12)
+    transaction = await scene.start()
+    (profile,) = scene.point.profiles("TxProfile")
+    assert profile["transactionId"] == transaction
+    (_, first), (expires, second) = limits_of(profile)
+    assert (first, second) == (16, 0)
+    assert expires <= 30 - 12 + 2 + 1
+
+
+@virtually
+async def test_a_promise_that_has_run_out_is_not_kept(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await scene.charger.provision_fallback(1, 0)
+    await scene.order(16)
+    await asyncio.sleep(31)
+    await scene.start()
+    assert scene.limits() == []
+
+
+@virtually
+async def test_a_transaction_that_starts_under_an_order_gets_that_order(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await scene.charger.provision_fallback(1, 8)
+    await scene.order(16, 8)
+    scene.point.silent_on = {"SetChargingProfile"}
+    lower = asyncio.ensure_future(scene.order(6, 8))
+    await scene.stage.settle()
+    scene.point.silent_on = set()
+    start = asyncio.ensure_future(scene.point.start())
+    await scene.stage.settle()
+    await scene.point.answer_late({"status": "Accepted"})
+    await asyncio.wait([start, lower])
+    assert lower.result() is LimitOutcome.ACCEPTED
+    assert scene.limits() == [6]
+
+
+@virtually
+async def test_refused_unknown_and_unsent_are_told_apart(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    scene.point.answers["SetChargingProfile"] = lambda _: {"status": "Rejected"}
+    assert await scene.order(10) is LimitOutcome.REFUSED
+    scene.point.silent_on = {"SetChargingProfile"}
+    assert await scene.order(10) is LimitOutcome.UNKNOWN
+    assert await scene.order(10) is LimitOutcome.NOT_SENT
+
+
+@virtually
+async def test_operations_are_carried_out_or_refused(scene: Scene) -> None:
+    with pytest.raises(OperationRefused) as caught:
+        await scene.charger.stop(1)
+    assert caught.value.answer == "NoTransaction"
+    transaction = await scene.start()
+    await scene.charger.stop(1)
+    assert scene.point.calls("RemoteStopTransaction") == [{"transactionId": transaction}]
+    await scene.charger.refresh()
+    await scene.charger.start(1, "TAG")
+    scene.point.answers["Reset"] = lambda _: {"status": "Rejected"}
+    with pytest.raises(OperationRefused):
+        await scene.charger.reset(hard=True)
+    await scene.stage.hang_up(scene.point)
+    with pytest.raises(ChargerOffline):
+        await scene.charger.unlock(1)
+    with pytest.raises(ChargerOffline):
+        await scene.charger.set_availability(1, operative=True)
+
+
+# -- starting by itself -------------------------------------------------------------------------------------------
+
+
+def freely(story: Callable[[Scene], Coroutine[Any, Any, None]]) -> Callable[[], None]:
+    return virtually(story, start_tag="FREE")
+
+
+@freely
+async def test_a_vehicle_that_does_not_start_by_itself_is_started(scene: Scene) -> None:
+    await scene.status("Available")
+    await scene.status("Preparing")
+    await asyncio.sleep(4)
+    assert scene.point.calls("RemoteStartTransaction") == []
+    await asyncio.sleep(2)
+    assert scene.point.calls("RemoteStartTransaction") == [{"connectorId": 1, "idTag": "FREE"}]
+
+
+@freely
+async def test_a_vehicle_that_starts_by_itself_is_left_alone(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await scene.start()
+    await asyncio.sleep(120)
+    assert scene.point.calls("RemoteStartTransaction") == []
+
+
+@freely
+async def test_starting_is_tried_a_second_time_and_then_given_up(scene: Scene) -> None:
+    scene.point.answers["RemoteStartTransaction"] = lambda _: {"status": "Rejected"}
+    await scene.status("Preparing")
+    for _ in range(60):
+        await asyncio.sleep(10)
+        await scene.status("Preparing")
+    assert len(scene.point.calls("RemoteStartTransaction")) == 2
+
+
+@freely
+async def test_a_vehicle_that_was_stopped_is_not_started_again_before_it_has_left(scene: Scene) -> None:
+    await scene.status("Preparing")
+    transaction = await scene.start()
+    await scene.point.stop(transaction)
+    await scene.status("Finishing")
+    await scene.status("Preparing")
+    await asyncio.sleep(60)
+    assert scene.point.calls("RemoteStartTransaction") == []
+    await scene.status("Available")
+    await scene.status("Preparing")
+    await asyncio.sleep(6)
+    assert len(scene.point.calls("RemoteStartTransaction")) == 1
+
+
+@freely
+async def test_a_vehicle_that_leaves_in_time_is_not_started(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await asyncio.sleep(3)
+    await scene.status("Available")
+    await asyncio.sleep(10)
+    assert scene.point.calls("RemoteStartTransaction") == []
+
+
+@virtually
+async def test_nobody_is_started_where_not_everybody_may_charge(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await asyncio.sleep(60)
+    assert scene.point.calls("RemoteStartTransaction") == []
