@@ -14,6 +14,7 @@ from homeassistant.config_entries import ConfigEntry, signal_discovered_config_e
 from homeassistant.const import EVENT_HOMEASSISTANT_STOP
 from homeassistant.core import Event, HomeAssistant, callback
 from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
+from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.typing import ConfigType
@@ -21,7 +22,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .configuration import site_settings
 from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S
-from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, subjects_of
+from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, refused_issue_id, subjects_of
 from .engine.topology import TopologyError
 from .host_clock import HostClock
 from .meters.entity import entity_meters
@@ -118,9 +119,10 @@ async def async_unload_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntr
 
 async def async_remove_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> None:
     """Stop a site for good; what it gave to chargers runs out into their fallbacks."""
-    installation = hass.data[DOMAIN_DATA].installation
-    if installation is not None:
-        await installation.remove(entry.entry_id)
+    domain = hass.data.get(DOMAIN_DATA)
+    if domain is not None and domain.installation is not None:
+        await domain.installation.remove(entry.entry_id)
+    ir.async_delete_issue(hass, DOMAIN, refused_issue_id(entry.entry_id))
     await WishBook(hass, entry.entry_id).remove()
 
 

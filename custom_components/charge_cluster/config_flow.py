@@ -12,8 +12,13 @@ from homeassistant.config_entries import (
     ConfigFlowResult,
     ConfigSubentryFlow,
 )
+from homeassistant.const import UnitOfTime
 from homeassistant.core import callback
 from homeassistant.helpers.selector import (
+    BooleanSelector,
+    NumberSelector,
+    NumberSelectorConfig,
+    NumberSelectorMode,
     SelectOptionDict,
     SelectSelector,
     SelectSelectorConfig,
@@ -21,7 +26,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
-from .configuration import site_settings, supply_settings, with_charge_points, with_circuit
+from .configuration import DEFAULT_ON_TIME_MIN, site_settings, supply_settings, with_charge_points, with_circuit
 from .const import DEFAULT_PORT, DOMAIN, ENTRY_MINOR_VERSION, ENTRY_VERSION, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry
 from .newcomers import Newcomer, loaded_sites, newcomer_unique_id, sites_with
@@ -133,6 +138,7 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                 vol.Required(Key.PHASES, default=THREE_PHASES): choice("phases", (THREE_PHASES, ONE_PHASE)),
                 vol.Optional(Key.BASE_LOAD): amps(),
                 vol.Required(Key.PORT, default=DEFAULT_PORT): whole_number(least=1, most=65535),
+                vol.Required(Key.ACCEPT_ALL_TAGS, default=True): BooleanSelector(),
                 vol.Required(Key.ADVANCED): advanced(
                     {
                         vol.Optional(Key.RATING_L1): amps(least=1),
@@ -140,6 +146,15 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                         vol.Optional(Key.RATING_L3): amps(least=1),
                         vol.Optional(Key.MARGIN): amps(),
                         vol.Optional(Key.SHARING): sharing_rule(),
+                        vol.Required(Key.ON_TIME, default=DEFAULT_ON_TIME_MIN): NumberSelector(
+                            NumberSelectorConfig(
+                                min=1,
+                                max=240,
+                                step=1,
+                                mode=NumberSelectorMode.BOX,
+                                unit_of_measurement=UnitOfTime.MINUTES,
+                            )
+                        ),
                         vol.Optional(Key.HOST): TextSelector(),
                     }
                 ),
@@ -363,7 +378,7 @@ def _stored_site(fields: Mapping[str, Any]) -> dict[str, Any]:
         Key.PORT.value: int(fields[Key.PORT]),
         Key.PHASES.value: fields[Key.PHASES],
         Key.RATINGS.value: ratings(fields),
-        **pick(fields, (Key.BASE_LOAD, Key.MARGIN, Key.SHARING, Key.HOST)),
+        **pick(fields, (Key.BASE_LOAD, Key.MARGIN, Key.SHARING, Key.HOST, Key.ACCEPT_ALL_TAGS, Key.ON_TIME)),
     }
 
 

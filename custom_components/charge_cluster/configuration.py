@@ -40,6 +40,10 @@ ROTATIONS: Mapping[str, tuple[int, ...] | None] = {
 }
 """Supply phases that a connector's L1, L2, L3 are wired to, by the name stored for it."""
 
+SECONDS_A_MINUTE = 60.0
+DEFAULT_ON_TIME_MIN = 15.0
+"""How long a place is kept where the minima do not fit and places rotate."""
+
 UNKNOWN_CLUSTER_RATING_A = 0.001
 """Stands for the rating of a cluster of which nothing is known any more: nobody below it is given current."""
 
@@ -56,6 +60,8 @@ def configured(entry: ConfigEntry) -> SiteSettings:
     meters = tuple(meter_settings(subentry) for subentry in _subentries(entry, SubentryType.METER))
     return SiteSettings(
         site_id=entry.entry_id,
+        accept_all_tags=bool(entry.data.get(Key.ACCEPT_ALL_TAGS, True)),
+        on_time_s=SECONDS_A_MINUTE * float(entry.data.get(Key.ON_TIME, DEFAULT_ON_TIME_MIN)),
         name=entry.title,
         circuits=(supply_settings(entry.title, entry.data), *clusters),
         charge_points=charge_points,

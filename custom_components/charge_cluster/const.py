@@ -49,6 +49,8 @@ class Key(StrEnum):
     MARGIN = "margin"
     BASE_LOAD = "base_load"
     SHARING = "sharing"
+    ACCEPT_ALL_TAGS = "accept_all_tags"
+    ON_TIME = "on_time"
     KNOWN_CLUSTERS = "known_clusters"
 
     PARENT = "parent"

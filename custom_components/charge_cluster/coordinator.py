@@ -173,7 +173,7 @@ class SiteCoordinator:
                     self._report_refused(error)
                     return
                 await self.publish(settings)
-            ir.async_delete_issue(self.hass, DOMAIN, self._refused_issue)
+            ir.async_delete_issue(self.hass, DOMAIN, refused_issue_id(self.entry.entry_id))
 
     @callback
     def remember_clusters(self, settings: SiteSettings) -> None:
@@ -183,16 +183,12 @@ class SiteCoordinator:
             data = {**self.entry.data, Key.KNOWN_CLUSTERS.value: remembered}
             self.hass.config_entries.async_update_entry(self.entry, data=data)
 
-    @property
-    def _refused_issue(self) -> str:
-        return f"settings_refused_{self.entry.entry_id}"
-
     def _report_refused(self, error: Exception) -> None:
         """Say that the site runs on with what it was before."""
         ir.async_create_issue(
             self.hass,
             DOMAIN,
-            self._refused_issue,
+            refused_issue_id(self.entry.entry_id),
             is_fixable=False,
             severity=ir.IssueSeverity.ERROR,
             translation_key="settings_refused",
@@ -293,6 +289,11 @@ class SiteCoordinator:
         device_id = self.devices.find(subject.device_id, child=subject.child).id
         for entity in self._registered(subject):
             registry.async_update_entity(entity.entity_id, device_id=device_id)
+
+
+def refused_issue_id(entry_id: str) -> str:
+    """Return the id of the issue that says that a change could not be applied."""
+    return f"settings_refused_{entry_id}"
 
 
 def subjects_of(settings: SiteSettings) -> Iterator[Subject]:

@@ -7,6 +7,7 @@ together with the address to dial, and not again: a lost one is replaced.
 import re
 import secrets
 from collections.abc import Iterable, Mapping
+from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any
 
@@ -22,6 +23,7 @@ from homeassistant.config_entries import (
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.selector import BooleanSelector, TextSelector
+from homeassistant.util.network import is_ip_address, is_loopback
 from yarl import URL
 
 from ..configuration import (
@@ -33,7 +35,7 @@ from ..configuration import (
 )
 from ..const import DEFAULT_PORT, DOMAIN, SUPPLY_ID, Key, SubentryType
 from ..site.proof import fitting_fallback
-from ..site.settings import ChargePointSettings, Security, SiteSettings
+from ..site.settings import ChargePointSettings, ListenerSettings, Security, SiteSettings
 from . import (
     MAXIMUM_CONNECTOR_A,
     NEW_ID,
@@ -52,6 +54,10 @@ from . import (
 
 MAXIMUM_CONNECTORS = 20
 MAXIMUM_PRIORITY = 10
+
+EVERY_ADDRESS = ListenerSettings().host
+NAME_AT_HOME = "homeassistant.local"
+"""What Home Assistant is called on most networks."""
 
 KEY_BYTES = 10
 """20 characters of hexadecimal: the longest that OCPP 1.6 lets one count on, and 80 bits."""
@@ -96,15 +102,9 @@ class ChargePointFlow(ConfigSubentryFlow):
         return self._form("reconfigure", user_input, subentry=self._get_reconfigure_subentry())
 
     async def async_step_connect(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
-        """Show what to type into the charge point, then store it."""
-        if user_input is not None:
-            return self._store()
-        return self.async_show_form(
-            step_id="connect",
-            data_schema=vol.Schema({}),
-            description_placeholders=connection(self.hass, self._get_entry(), self._stored),
-            last_step=True,
-        )
+        """Store the charge point after it was shown what to type into it."""
+        del user_input
+        return self._store()
 
     def _form(
         self, step: str, user_input: dict[str, Any] | None, *, subentry: ConfigSubentry | None
@@ -321,12 +321,22 @@ def connection(hass: HomeAssistant, entry: ConfigEntry, stored: Mapping[str, Any
 @callback
 def dial_address(hass: HomeAssistant, entry: ConfigEntry) -> str:
     """Return the address that charge points dial, to which they append their identity."""
-    host: str | None
+    port = int(entry.data.get(Key.PORT, DEFAULT_PORT))
+    return str(URL.build(scheme="ws", host=_dial_host(hass, entry), port=port, path="/"))
+
+
+def _dial_host(hass: HomeAssistant, entry: ConfigEntry) -> str:
+    """Return this computer as charge points can find it: by a number where that is known, as many know no names."""
+    listening = entry.data.get(Key.HOST, EVERY_ADDRESS)
+    if listening != EVERY_ADDRESS:
+        return str(listening)
     try:
-        host = URL(get_url(hass, allow_external=False, allow_cloud=False)).host
+        named = URL(get_url(hass, allow_external=False, allow_cloud=False)).host or NAME_AT_HOME
     except NoURLAvailableError:
-        host = None if hass.config.api is None else hass.config.api.local_ip
-    return f"ws://{host or 'homeassistant.local'}:{int(entry.data.get(Key.PORT, DEFAULT_PORT))}/"
+        named = NAME_AT_HOME
+    if is_ip_address(named) or hass.config.api is None or is_loopback(ip_address(hass.config.api.local_ip)):
+        return named
+    return hass.config.api.local_ip
 
 
 def one_each(
