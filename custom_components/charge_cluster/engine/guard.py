@@ -3,7 +3,7 @@
 Three ideas live here. The *draw bound* of a connector is the history of proof about one charger: a limit counts from
 the moment it is sent if it is higher, and frees current only after it was accepted *and* a later measurement shows it.
 The *base load* of a circuit is an interval, because its meter and its chargers are sampled at different times. The
-*fallback proof* says what a circuit would draw if every controller died now. Decisions about who gets what are not made here.
+*fallback proof* says what a circuit would draw if every controller died now. Who gets what is decided elsewhere.
 """
 
 from __future__ import annotations
