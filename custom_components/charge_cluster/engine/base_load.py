@@ -7,11 +7,15 @@ when it proves a jump, and its upper bound alone is what increases rest on.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, base_interval, follow_base, least_at, most_at
+from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, least_at, most_at
 from .model import PHASES, Connector, MeterReading, MeterScope, PhaseAmps
+
+JUMP_A = 2.0
+"""A base load that is provably higher than believed by more than this has jumped; less is noise, and the margin of at
+least 2 A covers what it may hide."""
 
 PEAK_HOLD_S = 20.0
 """A lower base load is believed in shares only after this long, so that noise does not move everybody's limit."""
@@ -20,6 +24,9 @@ KNOWN_STEP_A = 3.0
 """A step of our own vehicles that a live meter must show (promise 4)."""
 
 READINGS_KEPT = 240
+
+SILENT_AFTER_S = 60.0
+"""Who has not reported for so long no longer holds up the belief."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +48,53 @@ class BaseLoad:
     """For shares: the believed base load, falling only after it stayed lower for a while."""
     upper: PhaseAmps
     """For increases: a proved upper bound at the newest sample."""
+
+
+@dataclass(frozen=True, slots=True)
+class BaseInterval:
+    """Bounds of a circuit's base load at a meter's timestamp."""
+
+    least: PhaseAmps
+    most: PhaseAmps
+
+
+def base_interval(reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]) -> BaseInterval:
+    """Return the base load at the meter's own timestamp: the reading minus what the vehicles can then have drawn."""
+    if reading.scope is MeterScope.ALL_BUT_EVS:
+        return BaseInterval(reading.amps, reading.amps)
+    low = list(reading.amps)
+    high = list(reading.amps)
+    at = reading.measured_at
+    for connector, bound in below:
+        if bound.held_a <= 0.0 and not bound.draws:
+            continue
+        least = least_at(bound, at)
+        most = most_at(bound, connector, at)
+        for phase in PHASES:
+            high[phase] -= least[phase]
+            low[phase] -= most[phase]
+    return BaseInterval((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+
+
+def follow_base(believed: PhaseAmps | None, seen: BaseInterval) -> PhaseAmps:
+    """Return the base load to budget with, after an interval was seen.
+
+    The upper bound is inflated while a car follows a new limit and has not been measured again. Cutting everybody for
+    that would make a limit cycle under constant load. So the belief stays while the interval allows it and moves to
+    the upper bound as soon as a jump is *proved* (the lower bound is above the belief). As long as what is committed to
+    vehicles and the belief fit below the ceiling, a meter that reads more than the ceiling is such a proof. A lower
+    upper bound is taken at once. Increases never rest on the belief, but on the upper bound itself.
+    """
+    if believed is None:
+        return seen.most
+    result = [0.0, 0.0, 0.0]
+    for phase in PHASES:
+        low, high, belief = seen.least[phase], seen.most[phase], believed[phase]
+        if high < belief or low > belief + JUMP_A:
+            result[phase] = high
+        else:
+            result[phase] = max(belief, low)
+    return (result[0], result[1], result[2])
 
 
 def follow(
@@ -111,9 +165,6 @@ def _bracketed_until(below: Sequence[tuple[Connector, DrawBound]]) -> float | No
     latest = max(newest)
     # Who has been silent for long does not hold up the others; its draw counts as unknown.
     return min(at for at in newest if at > latest - SILENT_AFTER_S)
-
-
-SILENT_AFTER_S = 60.0
 
 
 def _remember(readings: tuple[MeterReading, ...], reading: MeterReading, now: float) -> tuple[MeterReading, ...]:

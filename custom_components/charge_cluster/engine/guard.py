@@ -1,20 +1,21 @@
 """What may flow at most: the proofs that a ceiling rests on.
 
-Three ideas live here. The *draw bound* of a connector is the history of proof about one charger: a limit counts from
-the moment it is sent if it is higher, and frees current only after it was accepted *and* a later measurement shows it.
-The *base load* of a circuit is an interval, because its meter and its chargers are sampled at different times. The
-*fallback proof* says what a circuit would draw if every controller died now. Who gets what is decided elsewhere.
+The *draw bound* of a connector is the history of proof about one charger: a limit counts from the moment it is sent if
+it is higher, and frees current only after it was accepted *and* a later measurement shows it. The *fallback proof* says
+what a circuit would draw if every controller died now. Who gets what is decided elsewhere.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
-from .model import NO_AMPS, PHASES, Circuit, Connector, MeterReading, MeterScope, PhaseAmps, SiteModel
+from .model import NO_AMPS, PHASES, Connector, PhaseAmps
 
 HISTORY_S = 90.0
 """How far back draws, orders and meter samples are remembered: the greatest skew (60 s) and a charger's reaction."""
+
+MAX_HISTORY = 120
+"""Entries kept of a history, whatever comes: a charger that floods samples costs bounded memory."""
 
 MEASURING_TOLERANCE_A = 0.5
 MEASURING_TOLERANCE = 0.03
@@ -26,10 +27,6 @@ SAME_A = 1e-6
 
 CAR_SETTLING_S = 15.0
 """After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
-
-JUMP_A = 2.0
-"""A base load that is provably higher than believed by more than this has jumped; less is noise, and the margin of at
-least 2 A covers what it may hide."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -322,53 +319,6 @@ def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     return (l1, l2, l3)
 
 
-@dataclass(frozen=True, slots=True)
-class BaseInterval:
-    """Bounds of a circuit's base load at a meter's timestamp."""
-
-    least: PhaseAmps
-    most: PhaseAmps
-
-
-def base_interval(reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]) -> BaseInterval:
-    """Return the base load at the meter's own timestamp: the reading minus what the vehicles can then have drawn."""
-    if reading.scope is MeterScope.ALL_BUT_EVS:
-        return BaseInterval(reading.amps, reading.amps)
-    low = list(reading.amps)
-    high = list(reading.amps)
-    at = reading.measured_at
-    for connector, bound in below:
-        if bound.held_a <= 0.0 and not bound.draws:
-            continue
-        least = least_at(bound, at)
-        most = most_at(bound, connector, at)
-        for phase in PHASES:
-            high[phase] -= least[phase]
-            low[phase] -= most[phase]
-    return BaseInterval((low[0], low[1], low[2]), (high[0], high[1], high[2]))
-
-
-def follow_base(believed: PhaseAmps | None, seen: BaseInterval) -> PhaseAmps:
-    """Return the base load to budget with, after an interval was seen.
-
-    The upper bound is inflated while a car follows a new limit and has not been measured again. Cutting everybody for
-    that would make a limit cycle under constant load. So the belief stays while the interval allows it and moves to
-    the upper bound as soon as a jump is *proved* (the lower bound is above the belief). As long as what is committed to
-    vehicles and the belief fit below the ceiling, a meter that reads more than the ceiling is such a proof. A lower
-    upper bound is taken at once. Increases never rest on the belief, but on the upper bound itself.
-    """
-    if believed is None:
-        return seen.most
-    result = [0.0, 0.0, 0.0]
-    for phase in PHASES:
-        low, high, belief = seen.least[phase], seen.most[phase], believed[phase]
-        if high < belief or low > belief + JUMP_A:
-            result[phase] = high
-        else:
-            result[phase] = max(belief, low)
-    return (result[0], result[1], result[2])
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FallbackProof:
     """What a circuit would draw if everything died now."""
@@ -386,39 +336,6 @@ class FallbackProof:
         return self.excess_a <= SAME_A
 
 
-def fallback_proof(circuit: Circuit, below: Iterable[tuple[Connector, float]], *, needs_base: bool) -> FallbackProof:
-    """Return the proof for one circuit, given the fallback of each connector below it in amps."""
-    total = list(circuit.declared_base_load_a or NO_AMPS)
-    for connector, fallback in below:
-        for phase in connector.phases:
-            total[phase] += fallback
-    excess = max(total[phase] - circuit.rating_a[phase] for phase in PHASES)
-    return FallbackProof(
-        amps=(total[0], total[1], total[2]),
-        excess_a=excess,
-        declared=circuit.declared_base_load_a is not None or not needs_base,
-    )
-
-
-def connectors_below(site: SiteModel) -> dict[str, tuple[Connector, ...]]:
-    """Return the connectors below each circuit, directly or not."""
-    below: dict[str, list[Connector]] = {circuit_id: [] for circuit_id in site.circuits}
-    for connector in site.connectors.values():
-        for circuit_id in site.paths[connector.circuit_id]:
-            below[circuit_id].append(connector)
-    return {circuit_id: tuple(connectors) for circuit_id, connectors in below.items()}
-
-
-def sum_worst(connectors: Iterable[Connector], bounds: Mapping[str, DrawBound]) -> PhaseAmps:
-    """Return the sum of worst cases per supply phase."""
-    total = [0.0, 0.0, 0.0]
-    for connector in connectors:
-        worst = worst_case_a(connector, bounds[connector.connector_id])
-        for phase in connector.phases:
-            total[phase] += worst
-    return (total[0], total[1], total[2])
-
-
 def _hold(bound: DrawBound, held: float, now: float) -> DrawBound:
     if held == bound.held_a:
         return bound
@@ -434,10 +351,6 @@ def _remember(orders: tuple[Order, ...], order: Order, now: float) -> tuple[Orde
     while len(kept) > 1 and kept[1].at < now - HISTORY_S:
         kept = kept[1:]
     return (*kept[-MAX_HISTORY:], order)
-
-
-MAX_HISTORY = 120
-"""Entries kept of a history, whatever comes: a charger that floods samples costs bounded memory."""
 
 
 def _trim(draws: tuple[Draw, ...], now: float) -> tuple[Draw, ...]:

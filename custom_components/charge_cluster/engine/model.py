@@ -188,3 +188,8 @@ class Limit:
     """The circuit whose ceiling is the reason, where one is."""
     expected_at: float | None = None
     """UTC POSIX time at which it is expected to change for the better, where that is known."""
+
+
+def plus(a: PhaseAmps, b: PhaseAmps) -> PhaseAmps:
+    """Return the sum per phase."""
+    return (a[0] + b[0], a[1] + b[1], a[2] + b[2])

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field
 
 from ..chargers import ConnectorStatus, DrawSample, TransactionStarted, TransactionStopped
 from ..engine import guard
-from ..engine.controller import ConnectorFacts
 from ..engine.guard import DrawBound
 from ..engine.model import Connector, Limit, PhaseAmps, Reason, VehicleState
+from ..engine.snapshot import ConnectorFacts
 from .views import ConnectorView, SessionEvent, SessionView
 
 PLUGGED = frozenset({VehicleState.WANTS, VehicleState.SATED})

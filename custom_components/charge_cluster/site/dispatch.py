@@ -13,7 +13,7 @@ from typing import Protocol
 
 from ..chargers import Charger, ChargerOffline, LimitOrder, LimitOutcome
 from ..engine import guard
-from ..engine.controller import Command
+from ..engine.snapshot import Command
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from ..chargers import LimitOutcome
-from ..engine.controller import Command
 from ..engine.model import PhaseAmps
+from ..engine.snapshot import Command
 from ..ledger import Ledger
 from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..chargers import LimitOutcome
-from ..engine.controller import Command
 from ..engine.model import PhaseAmps
+from ..engine.snapshot import Command
 from .connector import ConnectorState
 from .views import SessionEvent
 

@@ -29,9 +29,10 @@ from ..chargers import (
 )
 from ..engine import guard
 from ..engine.base_load import BaseMemory
-from ..engine.controller import Command, Decision, Memory, Snapshot, decide
+from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NOMINAL_VOLTAGE_V, Connector, PhaseAmps, SiteModel, VehicleState
+from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import Meter, MeterFault, MeterSample
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState, Session

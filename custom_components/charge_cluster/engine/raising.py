@@ -1,0 +1,95 @@
+"""Guard stage: which raises may go out now, given what may still flow?
+
+A share is a decision about the future; a raise has to fit beside everything that may be drawn at this very moment.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from .allocation import ROUNDING_A, Claim, fair_shares
+from .budget import Budget
+from .guard import CAR_SETTLING_S, DrawBound
+from .seat import Seat, whole_steps_below
+from .snapshot import Snapshot
+
+SMALL_RAISE_A = 2.0
+SMALL_RAISE_AFTER_S = 30.0
+"""A raise smaller than the first waits until the limit has stood for the second: it spares contactors and cars."""
+SMALL_RAISE_AFTER_S = 30.0
+"""A raise smaller than the first waits until the limit has stood for the second: it spares contactors and cars."""
+
+RAISE_AFTER_S = 5.0
+"""A limit is not raised sooner than this after it changed: IEC 61851-1 gives a car 5 s to follow."""
+
+
+def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget) -> dict[str, float]:
+    """Return the raises that are safe now: connector → amps per phase."""
+    if snapshot.starting:
+        return {}
+    slack = list(budget.prove)
+    for seat in seats.values():
+        for row in seat.rows:
+            slack[row] -= seat.worst
+    rising = _with_room_to_rise(slack, [seat for seat in seats.values() if _may_rise(seat, snapshot.now)])
+    if not rising:
+        return {}
+    claims = []
+    room = list(slack)
+    for seat in rising:
+        floor = max(seat.worst, seat.lower)
+        claims.append(Claim(seat.rows, floor, max(seat.target, floor), max(seat.upper, 1.0)))
+        for row in seat.rows:
+            room[row] += floor
+    shares = fair_shares([max(amps, 0.0) for amps in room], claims)
+    raises = {}
+    for seat, amps in zip(rising, shares.amps, strict=True):
+        granted = min(whole_steps_below(amps, seat.connector.step_a), seat.target)
+        if _is_worth_it(seat, granted, snapshot.now):
+            raises[seat.connector.connector_id] = granted
+    return raises
+
+
+def _with_room_to_rise(slack: list[float], wishes: list[Seat]) -> list[Seat]:
+    """Return who can have at least its minimum, in queue order; `slack` is what is left after that."""
+    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served_s, s.facts.since, s.connector.connector_id))
+    rising: list[Seat] = []
+    for seat in wishes:
+        # A row that is committed beyond its ceiling lets nobody rise, not even to what is counted already.
+        if any(slack[row] < -ROUNDING_A for row in seat.rows):
+            continue
+        floor = max(seat.worst, seat.lower)
+        if any(slack[row] < floor - seat.worst - ROUNDING_A for row in seat.rows):
+            continue
+        for row in seat.rows:
+            slack[row] -= floor - seat.worst
+        rising.append(seat)
+    return rising
+
+
+def _may_rise(seat: Seat, now: float) -> bool:
+    limit = seat.bound.limit_a
+    return (
+        seat.fixed is None
+        and limit is not None
+        and seat.target > limit + ROUNDING_A
+        and not seat.bound.in_flight
+        and now >= seat.facts.retry_at
+        and now - seat.bound.changed_at >= RAISE_AFTER_S
+        and _settled(seat.bound, now)
+    )
+
+
+def _settled(bound: DrawBound, now: float) -> bool:
+    """Return whether the last change is over: measured since, or long enough ago."""
+    if now - bound.changed_at >= CAR_SETTLING_S:
+        return True
+    return bool(bound.draws) and bound.draws[-1].at > bound.changed_at and bound.limit_a == 0.0
+
+
+def _is_worth_it(seat: Seat, granted: float, now: float) -> bool:
+    limit = seat.bound.limit_a or 0.0
+    gain = granted - limit
+    if granted < seat.lower - ROUNDING_A or gain < seat.connector.step_a - ROUNDING_A:
+        return False
+    return gain >= SMALL_RAISE_A or now - seat.bound.changed_at >= SMALL_RAISE_AFTER_S

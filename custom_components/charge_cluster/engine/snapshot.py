@@ -1,0 +1,120 @@
+"""What a pass is given, what it remembers and what it decides.
+
+All of it is immutable, so that the same snapshot and memory lead to the same decision: live, in a replay and in a test.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from .appetite import UNKNOWN_APPETITE, Appetite
+from .base_load import BaseMemory
+from .guard import DrawBound, FallbackProof
+from .model import Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorFacts:
+    """What is known of a connector at the time of a pass."""
+
+    bound: DrawBound
+    vehicle: VehicleState
+    since: float
+    """When the vehicle was plugged in, or the state began (monotonic)."""
+    outstanding: bool = False
+    """Whether a call with a limit has not been answered yet."""
+    retry_at: float = 0.0
+    """Not before this is an order sent again that failed."""
+    proving: bool = False
+    """Whether its fallback is being stored right now: shares reckon with success, raises do not."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """Everything that a pass may know."""
+
+    now: float
+    wall: float
+    site: SiteModel
+    facts: Mapping[str, ConnectorFacts]
+    meters: Mapping[str, MeterReading | None]
+    """By circuit, for every circuit that has a meter; None: no usable reading."""
+    unheard: frozenset[str] = frozenset()
+    """Circuits whose meter was started a moment ago and has not had the time to report."""
+    starting: bool = False
+    """Whether the site started a moment ago and has not heard of everything yet: nothing is raised."""
+    validity_s: float = 30.0
+    on_time_s: float = 900.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConnectorMemory:
+    """What is remembered of a connector from pass to pass."""
+
+    since: float
+    """The session that this is about."""
+    appetite: Appetite = UNKNOWN_APPETITE
+    queued: bool = False
+    """Whether it has entered the queue; it begins with as little service as who has least then."""
+    holds_place: bool = False
+    lost_place_at: float = -math.inf
+    served_s: float = 0.0
+    ignores_since: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Memory:
+    """The explicit memory of the controller."""
+
+    connectors: Mapping[str, ConnectorMemory] = field(default_factory=dict)
+    circuits: Mapping[str, BaseMemory] = field(default_factory=dict)
+    turn: int | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Command:
+    """A limit to be sent."""
+
+    connector_id: str
+    amps: float
+    reason: Reason
+    reduces: bool
+    renews: bool = False
+    """Nothing changes; only the validity starts anew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitDecision:
+    """What a pass found about a circuit."""
+
+    base_load_a: PhaseAmps | None
+    """Upper bound; None: not known."""
+    load_a: PhaseAmps | None
+    """All that flows by its meter, or by its vehicles and its declared base load; None: not known."""
+    ev_load_a: PhaseAmps
+    worst_case_a: PhaseAmps
+    headroom_a: PhaseAmps
+    proof: FallbackProof
+    limited: bool
+    stale: bool
+    waiting: int
+    charging: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Decision:
+    """The outcome of a pass."""
+
+    limits: Mapping[str, Limit]
+    """The limit decided for every connector, with its reason."""
+    commands: Sequence[Command]
+    """In order: reductions, then raises, then renewals."""
+    circuits: Mapping[str, CircuitDecision]
+    bounds: Mapping[str, DrawBound]
+    """The draw bounds as time has made them."""
+    queue: Sequence[str]
+    """Connectors that wait for a place, the next one first."""
+    memory: Memory
