@@ -7,10 +7,11 @@ into the charge points by whoever calls this.
 import asyncio
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simulator.building import SupplyAmps
+from simulator.meter import Sees
 from simulator.physics import CircuitSpec
 from simulator.scenario import Scenario
 
@@ -38,6 +39,13 @@ ROTATIONS: Mapping[tuple[int, ...], str] = {
 }
 """What the forms call the supply phases that L1, L2, L3 of an outlet are wired to."""
 
+SCOPES: Mapping[Sees, str] = {
+    Sees.EVERYTHING: "everything",
+    Sees.BASE_LOAD: "all_but_evs",
+    Sees.CHARGING: "evs_only",
+}
+"""What the forms call what a meter sees."""
+
 KEY_ROW = re.compile(r"\|\s*(?P<identity>[^|\s]+)\s*\|\s*`(?P<key>[^`]+)`\s*\|")
 """One charge point in the table of keys that the form shows."""
 
@@ -53,35 +61,24 @@ class CommissionedSite:
     """Keys made for the charge points, by identity."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Addresses:
-    """Where the parts of the site meet."""
-
-    ocpp_port: int
-    meter_ports: Mapping[str, int]
-    """Of each meter of the scenario."""
-
-
 class Commissioning:
     """Fills in the forms."""
 
-    def __init__(self, client: HomeAssistantClient, scenario: Scenario, addresses: Addresses) -> None:
-        """Set up what a scenario describes."""
+    def __init__(self, client: HomeAssistantClient, scenario: Scenario, *, ocpp_port: int) -> None:
+        """Set up what a scenario describes; its charge points dial this port."""
         self._client = client
         self._scenario = scenario
-        self._addresses = addresses
+        self._ocpp_port = ocpp_port
         self._outlets = {outlet.outlet_id: outlet for outlet in scenario.outlets}
 
     async def build(self) -> CommissionedSite:
-        """Add the site, its clusters and its meters."""
+        """Add the site and its clusters; from now on charge points can dial in."""
         site = CommissionedSite(entry_id=await self._add_supply())
         for circuit in _from_the_top(self._scenario.circuits):
             if circuit.parent_id is None:
                 site.circuits[circuit.circuit_id] = SUPPLY
             else:
                 site.circuits[circuit.circuit_id] = await self._add_cluster(site, circuit)
-        for meter_id in self._addresses.meter_ports:
-            await self.add_meter(site, meter_id)
         return site
 
     async def accept(self, site: CommissionedSite, identities: Iterable[str], *, within_s: float = 60.0) -> None:
@@ -91,7 +88,7 @@ class Commissioning:
             TimeoutError: not all of them dialled in.
         """
         wanted = list(identities)
-        await self._all_waiting(wanted, within_s)
+        await self.all_waiting(wanted, within_s=within_s)
         await self.accept_discovered(site, wanted[0])
         groups: dict[tuple[str, str, float], list[str]] = defaultdict(list)
         for identity in wanted[1:]:
@@ -124,8 +121,8 @@ class Commissioning:
         site.keys[identity] = step["description_placeholders"]["key"]
         _expect("charge_point_added", await self._client.go_on(CONFIG_FLOW, step, {}))
 
-    async def add_meter(self, site: CommissionedSite, meter_id: str) -> None:
-        """Add a meter over Modbus."""
+    async def add_meter(self, site: CommissionedSite, meter_id: str, port: int) -> None:
+        """Add a meter over Modbus, which must be there to be tried."""
         meter = next(meter for meter in self._scenario.meters if meter.meter_id == meter_id)
         step = await self._client.walk(
             SUBENTRY_FLOW,
@@ -135,14 +132,38 @@ class Commissioning:
                 "name": "Supply meter" if site.circuits[meter.circuit_id] == SUPPLY else meter_id,
                 "circuit": site.circuits[meter.circuit_id],
                 "host": LOOPBACK,
-                "port": self._addresses.meter_ports[meter_id],
+                "port": port,
                 "unit": meter.unit,
-                "profile": meter.kind.value,
-                "scope": "everything",
-                "advanced": {},
+                "scope": SCOPES[meter.sees],
+                "advanced": {"interval": meter.interval_s},
             },
+            {},
         )
         _created(step)
+
+    async def all_waiting(self, identities: Iterable[str], *, within_s: float = 60.0) -> None:
+        """Wait until charge points wait at the door.
+
+        Raises:
+            TimeoutError: not all of them dialled in.
+        """
+        missing = set(identities)
+        try:
+            async with asyncio.timeout(within_s):
+                while missing := missing - {_identity(flow) for flow in await self._discoveries()}:  # noqa: ASYNC110 - Home Assistant offers no event that says who
+                    await asyncio.sleep(POLL_S)
+        except TimeoutError:
+            raise TimeoutError(f"these charge points have not dialled in: {', '.join(sorted(missing))}") from None
+
+    async def rename_cluster(self, site: CommissionedSite, circuit_id: str, name: str) -> None:
+        """Give a cluster another name."""
+        circuit = next(circuit for circuit in self._scenario.circuits if circuit.circuit_id == circuit_id)
+        step = await self._client.walk(
+            SUBENTRY_FLOW,
+            {"handler": [site.entry_id, "cluster"], "subentry_id": site.circuits[circuit_id]},
+            self._cluster_form(site, circuit, name),
+        )
+        _expect("reconfigure_successful", step)
 
     async def subentry_id(self, entry_id: str, title: str) -> str:
         """Return the id of what has this name."""
@@ -160,7 +181,7 @@ class Commissioning:
                 **_ratings(supply.rating_a, {"host": LOOPBACK}),
                 "phases": "3",
                 "base_load": self._worst_base_load(supply),
-                "port": self._addresses.ocpp_port,
+                "port": self._ocpp_port,
             },
         )
         return str(_created(step)["result"]["entry_id"])
@@ -169,15 +190,18 @@ class Commissioning:
         step = await self._client.walk(
             SUBENTRY_FLOW,
             {"handler": [site.entry_id, "cluster"]},
-            {
-                "name": circuit.name,
-                "parent": site.circuits[circuit.parent_id or ""],
-                **_ratings(circuit.rating_a, {}),
-                "base_load": self._worst_base_load(circuit),
-            },
+            self._cluster_form(site, circuit, circuit.name),
         )
         _created(step)
         return await self.subentry_id(site.entry_id, circuit.name)
+
+    def _cluster_form(self, site: CommissionedSite, circuit: CircuitSpec, name: str) -> Json:
+        return {
+            "name": name,
+            "parent": site.circuits[circuit.parent_id or ""],
+            **_ratings(circuit.rating_a, {}),
+            "base_load": self._worst_base_load(circuit),
+        }
 
     async def _accept_many(
         self, site: CommissionedSite, identities: list[str], circuit_id: str, rotation: str, maximum_a: float
@@ -197,15 +221,6 @@ class Commissioning:
         shown = step["description_placeholders"]["keys"]
         site.keys |= {row["identity"]: row["key"] for row in KEY_ROW.finditer(shown)}
         _expect("charge_points_added", await self._client.go_on(CONFIG_FLOW, step, {}))
-
-    async def _all_waiting(self, identities: Iterable[str], within_s: float) -> None:
-        missing = set(identities)
-        try:
-            async with asyncio.timeout(within_s):
-                while missing := missing - {_identity(flow) for flow in await self._discoveries()}:
-                    await asyncio.sleep(POLL_S)
-        except TimeoutError:
-            raise TimeoutError(f"these charge points have not dialled in: {', '.join(sorted(missing))}") from None
 
     async def _discovery(self, identity: str) -> Json:
         flow = next(flow for flow in await self._discoveries() if _identity(flow) == identity)
@@ -254,8 +269,8 @@ def _from_the_top(circuits: Iterable[CircuitSpec]) -> list[CircuitSpec]:
 
 
 def _ratings(amps: SupplyAmps, advanced: Mapping[str, object]) -> Json:
-    phases: Callable[[], Json] = lambda: {f"rating_l{number}": value for number, value in enumerate(amps, start=1)}
-    return {"rating": min(amps), "advanced": {**advanced, **(phases() if len(set(amps)) > 1 else {})}}
+    each = {f"rating_l{number}": rating for number, rating in enumerate(amps, start=1)} if len(set(amps)) > 1 else {}
+    return {"rating": min(amps), "advanced": {**advanced, **each}}
 
 
 def _created(step: Json) -> Json:

@@ -84,6 +84,8 @@ class HomeAssistantProcess:
             self._process = await asyncio.create_subprocess_exec(
                 hass,
                 *("--config", self.folder, "--skip-pip", "--log-no-color"),
+                cwd=self.folder,
+                env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
                 stdin=asyncio.subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -104,7 +106,7 @@ class HomeAssistantProcess:
         except TimeoutError:
             pass  # the signal below is for it
         finally:
-            self._signal_group(signal.SIGKILL)
+            self.send_signal(signal.SIGKILL)
         await process.wait()
         self._process = None
 
@@ -112,7 +114,7 @@ class HomeAssistantProcess:
         """End it as a power cut does: it gets no chance to write anything."""
         if self._process is None:
             return
-        self._signal_group(signal.SIGKILL)
+        self.send_signal(signal.SIGKILL)
         await self._process.wait()
         self._process = None
 
@@ -125,7 +127,8 @@ class HomeAssistantProcess:
             for line in log:
                 yield line.decode(errors="replace").rstrip("\n")
 
-    def _signal_group(self, number: signal.Signals) -> None:
+    def send_signal(self, number: signal.Signals) -> None:
+        """Send a signal to it and to what it started."""
         if self._process is None:
             return
         try:

@@ -1,0 +1,82 @@
+"""What the demo says of a run: when it calls a ceiling broken, and which log records it counts."""
+
+from typing import Any
+
+import pytest
+
+from scripts.demo_site.account import REACTION_S, errors_logged, faults_of, jumps
+from simulator.building import LoadChange, LoadProgramme
+
+
+def an_account(*, by_charging_s: float = 0.0, longest_s: float = 0.0, explained_s: float = 0.0) -> dict[str, Any]:
+    phase = {
+        "rating_a": 63.0,
+        "highest_a": 70.0,
+        "by_charging_s": by_charging_s,
+        "by_charging_longest_s": longest_s,
+    }
+    return {"circuits": {"a": {"name": "Cluster A", "explained_s": explained_s, "phases": {"L1": phase}}}}
+
+
+def test_a_run_within_its_ratings_has_no_fault() -> None:
+    assert faults_of(an_account()) == []
+
+
+def test_a_jump_of_the_base_load_explains_its_reaction_time() -> None:
+    assert faults_of(an_account(by_charging_s=18.0, longest_s=18.0, explained_s=REACTION_S)) == []
+
+
+def test_time_above_a_rating_that_nothing_explains_is_a_fault_that_names_the_circuit() -> None:
+    (fault,) = faults_of(an_account(by_charging_s=1.0, longest_s=1.0))
+    assert fault.startswith("Cluster A L1: 1.0 s above 63 A")
+
+
+def test_one_excess_may_not_use_up_what_several_jumps_explain() -> None:
+    assert len(faults_of(an_account(by_charging_s=30.0, longest_s=30.0, explained_s=3 * REACTION_S))) == 1
+
+
+def a_load(*changes: tuple[float, float, float], repeat_s: float | None = None) -> LoadProgramme:
+    """Return a load from (time, amps on all phases, duration of the change)."""
+    return LoadProgramme(
+        changes=tuple(LoadChange(at_s=at, amps=(amps,) * 3, over_s=over) for at, amps, over in changes),
+        repeat_s=repeat_s,
+    )
+
+
+@pytest.mark.parametrize(
+    ("load", "expected"),
+    [
+        (a_load((0, 20, 0)), 0),
+        (a_load((0, 20, 0), (100, 40, 0)), 1),
+        (a_load((0, 20, 0), (100, 40, 30)), 1),
+        (a_load((0, 20, 0), (100, 40, 120)), 0),  # slow enough to be followed
+        (a_load((0, 20, 0), (100, 21, 0)), 0),  # within the margin
+        (a_load((0, 40, 0), (100, 20, 0)), 0),  # a fall
+        (a_load((0, 20, 0), (500, 40, 0)), 0),  # not yet
+        (a_load((0, 20, 0), (100, 40, 0), repeat_s=150), 2),
+        (a_load((0, 40, 0), (100, 20, 0), repeat_s=150), 1),  # it jumps where it begins again
+    ],
+)
+def test_jumps_of_the_base_load_are_counted(load: LoadProgramme, expected: int) -> None:
+    assert jumps(load, 290.0) == expected
+
+
+LOG = """\
+2026-11-23 13:46:06.353 WARNING (Sync) [loader] custom_components/charge_cluster has not been tested by Home Assistant
+2026-11-23 13:46:06.569 ERROR (MainThread) [haffmpeg.core] FFmpeg fails
+Traceback (most recent call last):
+  File "site-packages/haffmpeg/core.py", line 130, in open
+2026-11-23 13:46:07.000 ERROR (MainThread) [homeassistant.helpers.entity] Update failed
+Traceback (most recent call last):
+  File "/config/custom_components/charge_cluster/sensor.py", line 12, in native_value
+KeyError: 'x'
+2026-11-23 13:46:08.000 WARNING (MainThread) [custom_components.charge_cluster.ocpp] it is odd
+2026-11-23 13:46:09.000 ERROR (MainThread) [custom_components.charge_cluster.site] something wrong
+""".splitlines()
+
+
+def test_errors_of_ours_are_those_of_our_loggers_and_those_with_our_code_in_their_traceback() -> None:
+    errors, warnings = errors_logged(LOG)
+    assert [error.splitlines()[0].rpartition("] ")[2] for error in errors] == ["Update failed", "something wrong"]
+    assert errors[0].endswith("KeyError: 'x'")
+    assert warnings == 1
