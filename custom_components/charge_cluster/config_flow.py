@@ -261,7 +261,7 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
         self._accepted = []
         for each in one_each(fields, chosen, connectors):
             title = each[Key.NAME]
-            stored = stored_charge_point(after, title, each, key=None, charge_point_id=title)
+            stored = stored_charge_point(each, key=None)
             after = with_charge_points(after, [candidate(title, stored, title)])
             self._accepted.append((title, stored))
             owner = identity_owner(self.hass, entry, title, None)
@@ -334,7 +334,7 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
         if user_input is not None:
             fields = unfolded(user_input) | {Key.IDENTITY: self._newcomer}
             title = fields[Key.NAME].strip()
-            stored = stored_charge_point(site_settings(entry), title, fields, key=None)
+            stored = stored_charge_point(fields, key=None)
             faults = charge_point_faults(self.hass, entry, title, stored, subentry=None)
             self._accepted = [(title, stored)]
             if not faults:

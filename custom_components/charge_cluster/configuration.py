@@ -12,6 +12,7 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 
 from .const import DEFAULT_PORT, SUPPLY_ID, Key, SubentryType
 from .engine.model import MeterScope, PhaseAmps, SharingRule
+from .site.proof import with_fitting_fallbacks
 from .site.settings import (
     ChargePointSettings,
     CircuitSettings,
@@ -50,7 +51,7 @@ UNKNOWN_CLUSTER_RATING_A = 0.001
 
 def site_settings(entry: ConfigEntry) -> SiteSettings:
     """Return what a site is: what is configured, and the clusters that were removed while something hangs on them."""
-    return with_lost_clusters(configured(entry), remembered_clusters(entry))
+    return with_fitting_fallbacks(with_lost_clusters(configured(entry), remembered_clusters(entry)))
 
 
 def configured(entry: ConfigEntry) -> SiteSettings:
@@ -121,7 +122,8 @@ def charge_point_settings(subentry: ConfigSubentry) -> ChargePointSettings:
             )
             for number, rotation in enumerate(stored[Key.ROTATIONS], start=1)
         ),
-        fallback_a=float(stored[Key.FALLBACK]),
+        fallback_a=float(stored.get(Key.FALLBACK, 0.0)),
+        fallback_automatic=Key.FALLBACK not in stored,
         step_a=float(stored.get(Key.STEP, 1.0)),
         security=Security(stored[Key.SECURITY]),
         key=stored.get(Key.KEY),
@@ -268,14 +270,14 @@ def with_circuit(settings: SiteSettings, circuit: CircuitSettings) -> SiteSettin
     """Return the settings with a circuit added or replaced."""
     others = [known for known in settings.circuits if known.circuit_id != circuit.circuit_id]
     circuits = (circuit, *others) if circuit.parent_id is None else (*others, circuit)
-    return replace(settings, circuits=circuits)
+    return with_fitting_fallbacks(replace(settings, circuits=circuits))
 
 
 def with_charge_points(settings: SiteSettings, charge_points: Iterable[ChargePointSettings]) -> SiteSettings:
     """Return the settings with charge points added or replaced."""
     new = {charge_point.charge_point_id: charge_point for charge_point in charge_points}
     others = [known for known in settings.charge_points if known.charge_point_id not in new]
-    return replace(settings, charge_points=(*others, *new.values()))
+    return with_fitting_fallbacks(replace(settings, charge_points=(*others, *new.values())))
 
 
 def with_meter(settings: SiteSettings, meter: MeterSettings) -> SiteSettings:

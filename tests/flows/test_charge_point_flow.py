@@ -73,14 +73,18 @@ async def test_keys_differ_and_plain_has_none(hass: HomeAssistant) -> None:
     assert entry.runtime_data.site.settings.charge_points[0].key is None
 
 
-async def test_without_a_fallback_given_the_one_that_fits_is_taken(hass: HomeAssistant) -> None:
-    entry = await set_up(hass, a_site(free_port(), base_load=55.0))
+async def test_without_a_fallback_given_all_have_their_minimum_as_long_as_that_fits(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), base_load=50.0))
+
+    def fallbacks() -> list[float]:
+        return [point.fallback_a for point in entry.runtime_data.site.settings.charge_points]
 
     await confirmed(hass, await begun(hass, entry, filled_in()))
     await confirmed(hass, await begun(hass, entry, filled_in(name="Place 2", identity="CP2")))
+    assert fallbacks() == [6.0, 6.0]
 
-    fallbacks = [point.fallback_a for point in entry.runtime_data.site.settings.charge_points]
-    assert fallbacks == [6.0, 0.0]
+    await confirmed(hass, await begun(hass, entry, filled_in(name="Place 3", identity="CP3")))
+    assert fallbacks() == [0.0, 0.0, 0.0]
 
 
 async def test_a_fallback_that_does_not_fit_is_refused_with_the_figures(hass: HomeAssistant) -> None:

@@ -57,12 +57,35 @@ def check(settings: SiteSettings) -> tuple[SettingsFault, ...]:
     return tuple(faults)
 
 
-def fitting_fallback(settings: SiteSettings, charge_point: ChargePointSettings) -> float:
-    """Return the fallback that a charge point can have: its minimum where that fits in all circuits, otherwise 0 A."""
-    minimum = max((connector.minimum_a for connector in charge_point.connectors), default=0.0)
-    others = tuple(p for p in settings.charge_points if p.charge_point_id != charge_point.charge_point_id)
-    wanted = replace(settings, charge_points=(*others, replace(charge_point, fallback_a=minimum)))
-    return 0.0 if check(wanted) else minimum
+def with_fitting_fallbacks(settings: SiteSettings) -> SiteSettings:
+    """Choose the fallbacks that are left to us: the minimum for all below a circuit where that fits, otherwise 0 A.
+
+    Either all have it or none, because a fallback takes its place also while nobody charges there: were it given to as
+    many as fit, nothing would be left for the others, ever, and places could not go round.
+    """
+    chosen = {p.charge_point_id: _minimum(p) for p in settings.charge_points if p.fallback_automatic}
+    tried = _with_fallbacks(settings, chosen)
+    if not chosen or _circuit_faults(tried) or _charge_point_faults(tried):
+        return _with_fallbacks(settings, dict.fromkeys(chosen, 0.0))
+    paths = model_of(settings, {}).paths
+    for circuit in sorted(settings.circuits, key=lambda circuit: len(paths[circuit.circuit_id]), reverse=True):
+        if any(fault.subject == circuit.circuit_id for fault in _proof_faults(tried)):
+            below = [p for p in settings.charge_points if circuit.circuit_id in paths[p.circuit_id]]
+            chosen |= {p.charge_point_id: 0.0 for p in below if p.fallback_automatic}
+            tried = _with_fallbacks(settings, chosen)
+    return tried
+
+
+def _minimum(charge_point: ChargePointSettings) -> float:
+    return max((connector.minimum_a for connector in charge_point.connectors), default=0.0)
+
+
+def _with_fallbacks(settings: SiteSettings, chosen: Mapping[str, float]) -> SiteSettings:
+    points = tuple(
+        replace(point, fallback_a=chosen.get(point.charge_point_id, point.fallback_a))
+        for point in settings.charge_points
+    )
+    return replace(settings, charge_points=points)
 
 
 def circuit_of(settings: CircuitSettings) -> Circuit:

@@ -83,6 +83,8 @@ class ChargePointSettings:
     circuit_id: str
     connectors: tuple[ConnectorSettings, ...]
     fallback_a: float = 0.0
+    fallback_automatic: bool = False
+    """Whether the fallback is chosen by what fits, see `proof.with_fitting_fallbacks`; `fallback_a` is what was."""
     step_a: float = 1.0
     security: Security = Security.BASIC
     key: str | None = field(default=None, repr=False)

@@ -34,8 +34,7 @@ from ..configuration import (
     with_charge_points,
 )
 from ..const import DEFAULT_PORT, DOMAIN, SUPPLY_ID, Key, SubentryType
-from ..site.proof import fitting_fallback
-from ..site.settings import ChargePointSettings, ListenerSettings, Security, SiteSettings
+from ..site.settings import ChargePointSettings, ListenerSettings, Security
 from . import (
     MAXIMUM_CONNECTOR_A,
     NEW_ID,
@@ -116,10 +115,7 @@ class ChargePointFlow(ConfigSubentryFlow):
             fields = unfolded(user_input)
             self._title = fields[Key.NAME].strip()
             old_key = None if subentry is None or fields.get(Key.NEW_KEY) else subentry.data.get(Key.KEY)
-            own_id = NEW_ID if subentry is None else subentry.subentry_id
-            self._stored = stored_charge_point(
-                site_settings(entry), self._title, fields, key=old_key, charge_point_id=own_id
-            )
+            self._stored = stored_charge_point(fields, key=old_key)
             faults = charge_point_faults(self.hass, entry, self._title, self._stored, subentry=subentry)
             if not faults:
                 return self._store_or_show(subentry)
@@ -191,10 +187,8 @@ def rotations_of(entry: ConfigEntry, *, many: bool = False) -> tuple[str, ...]:
     return (*ROTATIONS, IN_TURN) if many else tuple(ROTATIONS)
 
 
-def stored_charge_point(
-    site: SiteSettings, title: str, fields: Mapping[str, Any], *, key: str | None, charge_point_id: str = NEW_ID
-) -> dict[str, Any]:
-    """Return what is stored of a filled-in form: a key is made where one is needed, a fallback that fits is found."""
+def stored_charge_point(fields: Mapping[str, Any], *, key: str | None) -> dict[str, Any]:
+    """Return what is stored of a filled-in form: a key is made where one is needed; a fallback only if it was given."""
     filled = {**DEFAULTS, **fields}
     security = Security(filled[Key.SECURITY])
     stored: dict[str, Any] = {
@@ -202,14 +196,11 @@ def stored_charge_point(
         Key.CLUSTER.value: filled[Key.CLUSTER],
         Key.ROTATIONS.value: rotations(filled[Key.ROTATION], int(filled[Key.CONNECTORS]), onward=filled[Key.ONWARD]),
         Key.SECURITY.value: security.value,
-        **pick(filled, (Key.MAXIMUM, Key.MINIMUM, Key.STEP)),
+        **pick(filled, (Key.MAXIMUM, Key.MINIMUM, Key.STEP, Key.FALLBACK)),
         Key.PRIORITY.value: int(filled[Key.PRIORITY]),
-        Key.FALLBACK.value: filled.get(Key.FALLBACK, 0.0),
     }
     if security is Security.BASIC:
         stored[Key.KEY.value] = key or secrets.token_hex(KEY_BYTES)
-    if Key.FALLBACK not in filled:
-        stored[Key.FALLBACK.value] = fitting_fallback(site, candidate(title, stored, charge_point_id))
     return stored
 
 
