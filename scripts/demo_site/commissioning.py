@@ -24,6 +24,9 @@ SUPPLY = "supply"
 LOOPBACK = "127.0.0.1"
 """A simulated site is nobody else's business."""
 
+DEFAULT_ON_TIME_MIN = 15.0
+"""What the form suggests."""
+
 POLL_S = 0.2
 
 ROTATIONS: Mapping[tuple[int, ...], str] = {
@@ -64,11 +67,19 @@ class CommissionedSite:
 class Commissioning:
     """Fills in the forms."""
 
-    def __init__(self, client: HomeAssistantClient, scenario: Scenario, *, ocpp_port: int) -> None:
-        """Set up what a scenario describes; its charge points dial this port."""
+    def __init__(
+        self,
+        client: HomeAssistantClient,
+        scenario: Scenario,
+        *,
+        ocpp_port: int,
+        on_time_min: float = DEFAULT_ON_TIME_MIN,
+    ) -> None:
+        """Set up what a scenario describes; its charge points dial this port, and places are kept for so long."""
         self._client = client
         self._scenario = scenario
         self._ocpp_port = ocpp_port
+        self._on_time_min = on_time_min
         self._outlets = {outlet.outlet_id: outlet for outlet in scenario.outlets}
 
     async def build(self) -> CommissionedSite:
@@ -178,7 +189,7 @@ class Commissioning:
             {"handler": DOMAIN},
             {
                 "name": supply.name,
-                **_ratings(supply.rating_a, {"host": LOOPBACK}),
+                **_ratings(supply.rating_a, {"host": LOOPBACK, "on_time": self._on_time_min}),
                 "phases": "3",
                 "base_load": self._worst_base_load(supply),
                 "port": self._ocpp_port,

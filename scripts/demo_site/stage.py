@@ -22,7 +22,7 @@ from simulator import Scenario, SimClock, SimulatedSite
 from simulator.charge_point.configuration import AUTHORIZATION_KEY
 
 from .client import HomeAssistantClient, Json
-from .commissioning import DOMAIN, LOOPBACK, CommissionedSite, Commissioning
+from .commissioning import DEFAULT_ON_TIME_MIN, DOMAIN, LOOPBACK, CommissionedSite, Commissioning
 from .figures import sessions_of
 from .folder import prepare
 from .home_assistant import HomeAssistantProcess
@@ -79,6 +79,7 @@ class Stage:
         port: int | None = None,
         fresh: bool = False,
         strangers: Collection[str] = (),
+        on_time_min: float = DEFAULT_ON_TIME_MIN,
         tell: Callable[[str], None] = lambda _line: None,
     ) -> None:
         """Name the site and the configuration folder.
@@ -89,6 +90,7 @@ class Stage:
             port: of Home Assistant; None: any free one.
             fresh: forget what an earlier run set up.
             strangers: charge points that nobody accepts; they go on dialling in.
+            on_time_min: how long a car keeps its place where not all can charge at once.
             tell: hears of each step.
         """
         self.scenario = scenario
@@ -96,6 +98,7 @@ class Stage:
         self._port = port
         self._fresh = fresh
         self._accepted = [p.identity for p in scenario.charge_points if p.identity not in strangers]
+        self._on_time_min = on_time_min
         self._tell = tell
         self._open = AsyncExitStack()
         self.simulated: SimulatedSite
@@ -120,7 +123,9 @@ class Stage:
             self.ports = self._choose_ports(memory)
             prepare(self.folder, port=self.ports.home_assistant)
             await self._start_home_assistant(opening)
-            self.commissioning = Commissioning(self.client, self.scenario, ocpp_port=self.ports.ocpp)
+            self.commissioning = Commissioning(
+                self.client, self.scenario, ocpp_port=self.ports.ocpp, on_time_min=self._on_time_min
+            )
             self.simulated = SimulatedSite(self._with_keys({} if memory is None else memory.keys), clock=SimClock())
             if memory is None:
                 await self._set_up(opening)

@@ -6,11 +6,12 @@ from pathlib import Path
 
 import pytest
 
+from scripts.demo_site.commissioning import DEFAULT_ON_TIME_MIN
 from scripts.demo_site.stage import Stage, free_port
 from simulator import Scenario
 
 type Opening = Callable[..., Awaitable[Stage]]
-"""Takes a scenario, and `strangers` that nobody accepts for now."""
+"""Takes a scenario; `strangers` that nobody accepts for now, and `on_time_min`, how long a place is kept."""
 
 HOME_ASSISTANT_PORT = 18123
 """Away from one that a developer may be running."""
@@ -21,9 +22,16 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opening]:
     """Open a car park: everything up, the site set up through the forms, charge points accepted."""
     async with AsyncExitStack() as open_stages:
 
-        async def open_stage(scenario: Scenario, *, strangers: Collection[str] = ()) -> Stage:
-            folder = tmp_path / scenario.name
-            stage = Stage(scenario, folder, port=free_port(HOME_ASSISTANT_PORT), strangers=strangers)
+        async def open_stage(
+            scenario: Scenario, *, strangers: Collection[str] = (), on_time_min: float = DEFAULT_ON_TIME_MIN
+        ) -> Stage:
+            stage = Stage(
+                scenario,
+                tmp_path / scenario.name,
+                port=free_port(HOME_ASSISTANT_PORT),
+                strangers=strangers,
+                on_time_min=on_time_min,
+            )
             return await open_stages.enter_async_context(stage)
 
         yield open_stage

@@ -1,5 +1,7 @@
 """What flows when something happens at the site: loads that jump, meters and charge points that fall silent."""
 
+import math
+
 import pytest
 
 from simulator.scenario import FaultKind
@@ -13,6 +15,9 @@ pytestmark = pytest.mark.timeout(240)
 ALL_CHARGE_WITHIN_S = 90.0
 METER_TIMEOUT_S = 10.0
 VALIDITY_S = 30.0
+REPORTED_AFTER_S = 6.0
+"""By then every charge point, sampling each 3 s, has told what its car draws."""
+
 CLOCK_ERROR_S = 5.0
 """How much longer than its validity a limit may hold in a charger, for what is not known of the charger's clock."""
 
@@ -28,9 +33,8 @@ async def test_a_building_load_that_jumps_while_eight_cars_charge_is_answered_wi
     stage = await opened(a_car_park(name="step", rating_a=125.0, points=8, cars=8))
     witness = Witness(stage)
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all eight cars charge")
-    await witness.sees(
-        lambda: max(witness.site.truth.amps("supply")) > 100.0, within_s=60.0, what="the supply is well used"
-    )
+    await witness.sees(lambda: witness.supply_a() > 110.0, within_s=60.0, what="the supply is well used")
+    await witness.watches(lambda: witness.supply_a() > 110.0, for_s=REPORTED_AFTER_S, what="it stays so")
     assert witness.seconds_above() == 0.0
 
     witness.site.set_base_load("supply", (60.0, 60.0, 60.0))
@@ -51,7 +55,7 @@ async def test_a_meter_that_dies_leaves_the_declared_worst_and_its_return_brings
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all eight cars charge")
 
     def charging_a() -> float:
-        return max(witness.site.truth.amps("supply")) - 20.0
+        return witness.supply_a() - 20.0
 
     await witness.sees(lambda: charging_a() > 80.0, within_s=60.0, what="cars use what the building leaves")
 
@@ -99,3 +103,27 @@ async def test_a_charge_point_that_is_cut_off_goes_to_its_fallback_and_on_with_i
     assert witness.transaction("P01") == transaction
     assert witness.seconds_above() == 0.0
     assert witness.redialled() == {"P01"}
+
+
+async def test_where_the_minima_do_not_fit_every_car_is_given_its_turn(opened: Opening) -> None:
+    places, cars, on_time_s = 2, 4, 60.0
+    park = a_car_park(name="turns", rating_a=36.0, points=cars, cars=cars, worst_base_load_a=20.0)
+    stage = await opened(park, on_time_min=on_time_s / 60.0)
+    witness = Witness(stage)
+    most = 0
+
+    def had_a_turn() -> set[str]:
+        nonlocal most
+        most = max(most, len(witness.charging()))
+        return {identity for identity in witness.with_cars() if witness.outlet(identity).register_wh > 0.0}
+
+    await witness.sees(lambda: len(had_a_turn()) == places, within_s=60.0, what="as many as fit charge")
+    await witness.sees(
+        lambda: had_a_turn() == witness.with_cars(),
+        within_s=math.ceil(cars / places) * on_time_s + REACTION_S,
+        what="places go round",
+    )
+
+    assert most == places
+    assert witness.seconds_above() == 0.0
+    assert witness.redialled() == set()

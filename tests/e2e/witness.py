@@ -53,6 +53,10 @@ class Witness:
         """Return the only outlet of a charge point."""
         return self.site.truth.outlets[f"{identity}/1"]
 
+    def supply_a(self) -> float:
+        """Return the amps that flow through the supply on its worst phase."""
+        return max(self.site.truth.amps("supply"))
+
     def drawn(self, identity: str) -> float:
         """Return the amps that flow at a charge point."""
         return max(self.outlet(identity).drawn)
