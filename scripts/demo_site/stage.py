@@ -189,18 +189,39 @@ class Stage:
             await socket.call("config/entity_registry/update", entity_id=entity_id, disabled_by=None)
         return entity_id
 
-    async def shown(self, entity_id: str, *, within_s: float) -> Json:
-        """Wait until an entity has a state, and return it.
+    async def shows(self, entity_id: str, met: Callable[[str], bool], *, within_s: float) -> str:
+        """Wait until an entity is there with a state that meets a condition, and return that state.
 
         Raises:
-            TimeoutError: it has none in time.
+            TimeoutError: that does not happen in time.
         """
         async with asyncio.timeout(within_s), self.client.websocket() as socket:
             changes = await socket.subscribe("subscribe_entities", entity_ids=[entity_id])
             while True:
-                added = (await changes.events.get()).get("a", {})
-                if entity_id in added:
-                    return dict(added[entity_id])
+                event = await changes.events.get()
+                change = event.get("a", {}).get(entity_id) or event.get("c", {}).get(entity_id, {}).get("+", {})
+                if "s" in change and met(str(change["s"])):
+                    return str(change["s"])
+
+    async def entity_of(self, identity: str, key: str) -> str:
+        """Return the id of an entity of a charge point's only connector."""
+        unique_id = f"{await self._charge_point_id(identity)}/1-{key}"
+        async with self.client.websocket() as socket:
+            registered = await socket.call("config/entity_registry/list")
+        return next(str(e["entity_id"]) for e in registered if e["platform"] == DOMAIN and e["unique_id"] == unique_id)
+
+    async def device_of(self, identity: str) -> str:
+        """Return the id of a charge point's device."""
+        identifier = [DOMAIN, await self._charge_point_id(identity)]
+        async with self.client.websocket() as socket:
+            devices = await socket.call("config/device_registry/list")
+        return next(str(device["id"]) for device in devices if identifier in device["identifiers"])
+
+    async def _charge_point_id(self, identity: str) -> str:
+        async with self.client.websocket() as socket:
+            listed = await socket.call("config_entries/subentries/list", entry_id=self.site.entry_id)
+        unique_id = f"charge_point:{identity}"
+        return next(str(subentry["subentry_id"]) for subentry in listed if subentry["unique_id"] == unique_id)
 
     async def running_sessions(self) -> set[tuple[str, str]]:
         """Return the sessions that Home Assistant believes to run, each as its connector and its id."""

