@@ -12,7 +12,7 @@ from homeassistant.const import Platform
 DOMAIN: Final = "charge_cluster"
 LOGGER = logging.getLogger(__package__)
 
-PLATFORMS: Final[tuple[Platform, ...]] = ()
+PLATFORMS: Final[tuple[Platform, ...]] = (Platform.BUTTON, Platform.EVENT, Platform.NUMBER, Platform.SWITCH)
 
 ENTRY_VERSION: Final = 1
 ENTRY_MINOR_VERSION: Final = 1
@@ -22,6 +22,9 @@ DEFAULT_PORT: Final = 9000
 
 SUPPLY_ID: Final = "supply"
 """Id of the supply among the circuits of a site; clusters have the id of their subentry."""
+
+MAXIMUM_PRIORITY: Final = 10
+"""The highest priority of a charge point or connector; the lowest is 0."""
 
 RELEASE_GRACE_S: Final = 60.0
 """How long a site goes on running after its entry was unloaded, for the set-up that follows to take it over."""

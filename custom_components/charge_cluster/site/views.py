@@ -16,6 +16,11 @@ def connector_key(charge_point_id: str, number: int) -> str:
     return f"{charge_point_id}/{number}"
 
 
+def connector_number(key: str) -> int:
+    """Return the number that a connector has at its charge point, from its id within the site."""
+    return int(key.rpartition("/")[2])
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionView:
     """The session at a connector, from plug-in to plug-out."""

@@ -33,7 +33,7 @@ from ..configuration import (
     site_settings,
     with_charge_points,
 )
-from ..const import DEFAULT_PORT, DOMAIN, SUPPLY_ID, Key, SubentryType
+from ..const import DEFAULT_PORT, DOMAIN, MAXIMUM_PRIORITY, SUPPLY_ID, Key, SubentryType
 from ..site.settings import ChargePointSettings, ListenerSettings, Security
 from . import (
     MAXIMUM_CONNECTOR_A,
@@ -52,7 +52,6 @@ from . import (
 )
 
 MAXIMUM_CONNECTORS = 20
-MAXIMUM_PRIORITY = 10
 
 EVERY_ADDRESS = ListenerSettings().host
 NAME_AT_HOME = "homeassistant.local"
