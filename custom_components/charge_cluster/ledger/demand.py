@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import delete, select
+from sqlalchemy import select
 from sqlalchemy.orm import Session
 
-from .tables import DemandMinute
+from .tables import DemandMinute, delete_some
 from .writer import Writer
 
 type PhaseAmps = tuple[float, float, float]
@@ -86,9 +86,9 @@ class DemandTable:
 
         return await self._writer.run(work)
 
-    def purge(self, session: Session, before: float) -> None:
-        """Delete minutes from before a time."""
-        session.execute(delete(DemandMinute).where(DemandMinute.minute_start < before))
+    def purge(self, session: Session, before: float, at_most: int) -> int:
+        """Delete minutes from before a time, not more than so many; return how many."""
+        return delete_some(session, DemandMinute, DemandMinute.minute_start < before, at_most)
 
 
 def _record(row: DemandMinute) -> DemandRecord:

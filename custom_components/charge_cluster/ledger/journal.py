@@ -1,14 +1,18 @@
 """Transactions on the disk. See `ocpp.protocols.TransactionJournal`.
 
-Equal content is the same transaction, so that a retry with any message id gets the same number; numbers are never used
-twice. The end that a charger tells replaces one that was only presumed.
+Equal content is the same transaction, so that a retry with any message id gets the same number. The end that a charger
+tells replaces one that was only presumed.
+
+Numbers are never used twice, not even by a ledger that lost some: each is at least the seconds since 2026, which no
+earlier ledger can have reached, because nobody starts a transaction a second for years. A charger may still hold the
+number of a transaction that went down with a damaged file.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from sqlalchemy import delete, select
+from sqlalchemy import Insert, and_, bindparam, exists, insert, select
 from sqlalchemy.orm import Session
 
 from ..ocpp.protocols import (
@@ -18,11 +22,17 @@ from ..ocpp.protocols import (
     TransactionStart,
     TransactionStop,
 )
-from .tables import ChargeTransaction, MeterValue, OrphanStop
+from .tables import ChargeTransaction, MeterValue, OrphanStop, delete_some
 from .writer import StoreUnavailable, Work, Writer
 
 PRESUMED = "Stale"
 """The reason of an end that nobody told; the real one may still come."""
+
+FIRST_NUMBER_AT = 1_767_225_600.0
+"""2026-01-01 UTC, in POSIX seconds."""
+
+MOST_FROM_CLOCK = 2_000_000_000
+"""A host's clock that claims more seconds than these (2089) is wrong; numbers have to fit into 32 bits with a sign."""
 
 
 class Journal:
@@ -71,15 +81,28 @@ class Journal:
         if kept:
             self._writer.enqueue(lambda session: _record(session, kept))
 
-    def purge(self, session: Session, before: float) -> None:
-        """Delete readings from before a time."""
-        session.execute(delete(MeterValue).where(MeterValue.measured_at < before))
+    def purge(self, session: Session, before: float, at_most: int) -> int:
+        """Delete readings from before a time, not more than so many; return how many."""
+        return delete_some(session, MeterValue, MeterValue.measured_at < before, at_most)
 
     async def _run[T](self, work: Work[T]) -> T:
         try:
             return await self._writer.run(work)
         except StoreUnavailable as error:
             raise JournalUnavailable(str(error)) from error
+
+
+def _insert_once() -> Insert:
+    """Return the insertion of a reading that does nothing where the very same one is stored: chargers send it again."""
+    columns = [column for column in MeterValue.__table__.columns if column.name != "id"]
+    wanted = {column.name: bindparam(column.name, type_=column.type) for column in columns}
+    same = and_(*(column.is_not_distinct_from(wanted[column.name]) for column in columns))
+    return insert(MeterValue).from_select(
+        [column.name for column in columns], select(*wanted.values()).where(~exists(select(MeterValue.id).where(same)))
+    )
+
+
+_ONCE = _insert_once()
 
 
 def _start(session: Session, start: TransactionStart) -> StoredTransaction:
@@ -95,9 +118,21 @@ def _start(session: Session, start: TransactionStart) -> StoredTransaction:
     if known is not None:
         return _stored(known)
     row = _row(start)
+    row.transaction_id = _next_number(session, start.received_at)
     session.add(row)
     session.flush()
     return _stored(row)
+
+
+def _next_number(session: Session, now: float) -> int:
+    """Return a number that nobody has; those that chargers made up do not move ours."""
+    ours = select(ChargeTransaction.transaction_id).where(ChargeTransaction.adopted.is_(False))
+    newest = session.scalar(ours.order_by(ChargeTransaction.transaction_id.desc()).limit(1)) or 0
+    from_clock = int(now - FIRST_NUMBER_AT)
+    number = max(newest + 1, from_clock if from_clock <= MOST_FROM_CLOCK else 1)
+    while session.get(ChargeTransaction, number) is not None:
+        number += 1
+    return number
 
 
 def _adopt(session: Session, start: TransactionStart, transaction_id: int) -> StoredTransaction:
@@ -106,8 +141,7 @@ def _adopt(session: Session, start: TransactionStart, transaction_id: int) -> St
         return _stored(known)
     row = _row(start)
     row.adopted = True
-    if known is None:
-        row.transaction_id = transaction_id
+    row.transaction_id = transaction_id if known is None else _next_number(session, start.received_at)
     session.add(row)
     session.flush()
     return _stored(row)
@@ -164,28 +198,32 @@ def _orphan(session: Session, stop: TransactionStop) -> None:
 
 
 def _record(session: Session, records: Sequence[MeterRecord]) -> None:
-    newest: dict[int, int] = {}
+    newest: dict[tuple[str, int], int] = {}
+    rows = []
     for record in records:
         amps = record.amps or (None, None, None)
-        session.add(
-            MeterValue(
-                charge_point_id=record.charge_point_id,
-                connector=record.connector,
-                transaction_id=record.transaction_id,
-                measured_at=record.measured_at,
-                energy_wh=record.energy_wh,
-                power_w=record.power_w,
-                l1_a=amps[0],
-                l2_a=amps[1],
-                l3_a=amps[2],
-            )
+        rows.append(
+            {
+                "charge_point_id": record.charge_point_id,
+                "connector": record.connector,
+                "transaction_id": record.transaction_id,
+                "measured_at": record.measured_at,
+                "energy_wh": record.energy_wh,
+                "power_w": record.power_w,
+                "l1_a": amps[0],
+                "l2_a": amps[1],
+                "l3_a": amps[2],
+            }
         )
         if record.transaction_id is not None and record.energy_wh is not None:
-            newest[record.transaction_id] = round(record.energy_wh)
-    for transaction_id, energy_wh in newest.items():
+            key = (record.charge_point_id, record.transaction_id)
+            newest[key] = max(newest.get(key, 0), round(record.energy_wh))
+    session.execute(_ONCE, rows)
+    for (charge_point_id, transaction_id), energy_wh in newest.items():
         row = session.get(ChargeTransaction, transaction_id)
-        if row is not None:
-            row.last_meter_wh = energy_wh
+        # A register only counts up: what comes late, or once more, does not turn it back.
+        if row is not None and row.charge_point_id == charge_point_id:
+            row.last_meter_wh = max(row.last_meter_wh or 0, energy_wh)
 
 
 def _stored(row: ChargeTransaction) -> StoredTransaction:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from sqlalchemy import delete, func, select
 from sqlalchemy.orm import Session
 
-from .tables import LimitOrder
+from .tables import LimitOrder, delete_some
 from .writer import Writer
 
 MOST_ROWS = 500_000
@@ -81,9 +81,9 @@ class LimitTable:
 
         return await self._writer.run(work)
 
-    def purge(self, session: Session, before: float) -> None:
-        """Delete limits from before a time."""
-        session.execute(delete(LimitOrder).where(LimitOrder.at < before))
+    def purge(self, session: Session, before: float, at_most: int) -> int:
+        """Delete limits from before a time, not more than so many; return how many."""
+        return delete_some(session, LimitOrder, LimitOrder.at < before, at_most)
 
 
 def _trim(session: Session) -> None:

@@ -8,14 +8,15 @@ import shutil
 import sqlite3
 from contextlib import closing
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 
 from alembic import command
 from alembic.config import Config
 from alembic.util import CommandError
 from sqlalchemy import Connection, Engine, create_engine, event
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import StaticPool
 
 from .demand import DemandTable
@@ -31,7 +32,16 @@ LOGGER = logging.getLogger(__name__)
 
 FILE = "ledger.db"
 SNAPSHOT = "ledger.snapshot.db"
+RESTORED = "ledger.restored.db"
+"""The snapshot on its way to become the ledger."""
+
 BUSY_TIMEOUT_S = 2.0
+
+PASSING = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED, sqlite3.SQLITE_FULL})
+"""Faults that go by themselves. After any other one the file is opened, and with that checked, anew."""
+
+PURGED_AT_ONCE = 5_000
+"""Old records are deleted in portions, so that no transaction waits for millions of them."""
 
 
 class WallClock(Protocol):
@@ -49,7 +59,7 @@ class LedgerState:
     """Whether the last write reached the disk."""
     fault: str | None = None
     replaced_with: str | None = None
-    """"snapshot" or "fresh" where the file was damaged at start and was set aside."""
+    """"snapshot" or "fresh" where the file was damaged and was set aside."""
 
 
 class Ledger:
@@ -60,6 +70,7 @@ class Ledger:
         self._folder = folder
         self._engine: Engine | None = None
         self._replaced: str | None = None
+        self._copying = asyncio.Lock()
         self.state = LedgerState(available=True)
         self.writer = Writer(self._opened, self._wrote)
         self.journal = Journal(self.writer)
@@ -96,19 +107,21 @@ class Ledger:
     async def snapshot(self, path: Path | None = None) -> Path:
         """Write a consistent copy and return where it is. Raises StoreUnavailable."""
         target = self.snapshot_path if path is None else path
-        await self.writer.run(_nothing)
-        await asyncio.to_thread(self._copy, target)
+        async with self._copying:
+            await self.writer.run(_nothing)
+            await asyncio.to_thread(self._copy, target)
         return target
 
     async def purge(self, before: float) -> None:
-        """Delete meter values, limits and demand from before a UTC POSIX time; transactions and sessions stay."""
+        """Delete meter values, limits and demand from before a UTC POSIX time; transactions and sessions stay.
 
-        def work(session: Any) -> None:
-            self.journal.purge(session, before)
-            self.limits.purge(session, before)
-            self.demand.purge(session, before)
-
-        await self.writer.run(work)
+        Raises:
+            StoreUnavailable: some may be deleted and some not.
+        """
+        for table in (self.journal, self.limits, self.demand):
+            portion = partial(table.purge, before=before, at_most=PURGED_AT_ONCE)
+            while await self.writer.run(portion) >= PURGED_AT_ONCE:
+                pass
 
     async def close(self) -> None:
         """Write what waits and close the file."""
@@ -126,6 +139,9 @@ class Ledger:
             return
         if self.state.available:
             LOGGER.error("The ledger cannot be written: %s", error)
+        if self._engine is not None and not _passes(error):
+            self._engine.dispose()
+            self._engine = None
         self.state = LedgerState(available=False, fault=str(error), replaced_with=self._replaced)
 
     def _opened(self) -> Engine:
@@ -136,42 +152,65 @@ class Ledger:
             try:
                 with engine.begin() as connection:
                     _migrate(connection)
-            except SQLAlchemyError, CommandError:
+            except CommandError as error:
+                engine.dispose()
+                raise StoreUnavailable(f"{FILE} was written by a newer version: {error}") from error
+            except SQLAlchemyError:
                 engine.dispose()
                 raise
             self._engine = engine
         return self._engine
 
     def _mend(self) -> None:
-        """Set a damaged file aside and put the snapshot, or nothing, in its place."""
-        if not self.path.exists() or _sound(self.path):
+        """Where the file is damaged, empty or gone, put the snapshot in its place; without one begin afresh."""
+        damaged = self.path.exists() and not _sound(self.path)
+        empty = not self.path.exists() or self.path.stat().st_size == 0
+        restorable = self.snapshot_path.exists() and _sound(self.snapshot_path)
+        if not damaged and not (empty and restorable):
             return
+        restored = self._folder / RESTORED
+        if restorable:
+            shutil.copyfile(self.snapshot_path, restored)
+        self._set_aside()
+        if restorable:
+            restored.replace(self.path)
+        self._replaced = "snapshot" if restorable else "fresh"
+        LOGGER.error("The ledger was damaged or lost; it goes on with: %s", self._replaced)
+
+    def _set_aside(self) -> None:
+        """Keep a damaged file, with what was not yet moved into it, under another name."""
         number = 1
-        while (aside := self.path.with_suffix(f".corrupt-{number}")).exists():
+        while (aside := self.path.with_name(f"{FILE}.corrupt-{number}")).exists():
             number += 1
-        self.path.replace(aside)
-        for tail in ("-wal", "-shm"):
-            self.path.with_name(FILE + tail).unlink(missing_ok=True)
-        if self.snapshot_path.exists() and _sound(self.snapshot_path):
-            shutil.copyfile(self.snapshot_path, self.path)
-            self._replaced = "snapshot"
-        else:
-            self._replaced = "fresh"
-        LOGGER.error("The ledger was damaged and is kept as %s; it goes on with: %s", aside.name, self._replaced)
+        for tail in ("-wal", "-shm", ""):
+            damaged = self.path.with_name(FILE + tail)
+            if damaged.exists():
+                damaged.replace(aside.with_name(aside.name + tail))
+                LOGGER.error("A damaged file is kept as %s", aside.name + tail)
 
     def _copy(self, target: Path) -> None:
-        partial = target.with_suffix(".partial")
+        unfinished = target.with_suffix(".partial")
         try:
-            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(partial)) as copy:
+            # One that a killed process left is no database to write into.
+            unfinished.unlink(missing_ok=True)
+            with closing(sqlite3.connect(self.path)) as source, closing(sqlite3.connect(unfinished)) as copy:
                 source.backup(copy)
-            partial.replace(target)
+            unfinished.replace(target)
         except (sqlite3.Error, OSError) as error:
-            partial.unlink(missing_ok=True)
+            unfinished.unlink(missing_ok=True)
             raise StoreUnavailable(str(error)) from error
 
 
 def _nothing(_session: object) -> None:
     """Open the database and wait until everything before is committed."""
+
+
+def _passes(error: Exception) -> bool:
+    """Return whether a fault goes by itself, so that the open file can be kept."""
+    if not isinstance(error, DBAPIError) or not isinstance(error.orig, sqlite3.Error):
+        return False
+    code = getattr(error.orig, "sqlite_errorcode", None)  # absent where the driver itself complains
+    return code is not None and code & 0xFF in PASSING
 
 
 def _sound(path: Path) -> bool:

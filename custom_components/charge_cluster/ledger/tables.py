@@ -2,8 +2,18 @@
 
 from __future__ import annotations
 
-from sqlalchemy import Index, MetaData, UniqueConstraint
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy import (
+    ColumnClause,
+    ColumnElement,
+    CursorResult,
+    Index,
+    MetaData,
+    UniqueConstraint,
+    delete,
+    literal_column,
+    select,
+)
+from sqlalchemy.orm import DeclarativeBase, Mapped, Session as OrmSession, mapped_column
 
 NAMING = {
     "ix": "ix_%(column_0_label)s",
@@ -154,3 +164,11 @@ class Kept(Base):
     kind: Mapped[str] = mapped_column(primary_key=True)
     key: Mapped[str] = mapped_column(primary_key=True)
     content: Mapped[str]
+
+
+def delete_some(session: OrmSession, table: type[Base], condition: ColumnElement[bool], at_most: int) -> int:
+    """Delete rows that fulfil a condition, not more than so many; return how many."""
+    row: ColumnClause[int] = literal_column("rowid")
+    some = select(row).select_from(table).where(condition).limit(at_most)
+    deleted = session.execute(delete(table).where(row.in_(some)), execution_options={"synchronize_session": False})
+    return deleted.rowcount if isinstance(deleted, CursorResult) else 0

@@ -13,11 +13,12 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import cast
 
 from sqlalchemy import Engine
-from sqlalchemy.exc import OperationalError, SQLAlchemyError
+from sqlalchemy.exc import DataError, DBAPIError, IntegrityError, ProgrammingError, SQLAlchemyError
 from sqlalchemy.orm import Session
 
 LOGGER = logging.getLogger(__name__)
@@ -30,6 +31,12 @@ MAX_WAITING = 20_000
 """Periodic records kept while the disk fails; beyond it the oldest are dropped, and that is logged."""
 
 GROUP_SIZE = 2_000
+
+WRONG_CONTENT = (IntegrityError, DataError, ProgrammingError)
+"""The database is well; it is this record that it cannot take."""
+
+UNSTORABLE = (SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError)
+"""What else a record can raise before it gets to the database (a number of more than 64 bits, half a character)."""
 
 type Work[T] = Callable[[Session], T]
 
@@ -73,7 +80,8 @@ class Writer:
                 future.set_exception(error)
 
         def done(result: object, error: Exception | None) -> None:
-            if not loop.is_closed():
+            # A loop that is closed by now has nobody left who waits.
+            with suppress(RuntimeError):
                 loop.call_soon_threadsafe(settle, result, error)
 
         with self._wake:
@@ -102,14 +110,14 @@ class Writer:
         failed_at = float("-inf")
         while True:
             with self._wake:
-                if not self._durable and not self._closing:
+                rested = time.monotonic() - failed_at >= RETRY_EVERY_S
+                if not (self._durable or self._closing or (rested and len(self._periodic) >= GROUP_SIZE)):
                     self._wake.wait(GROUP_EVERY_S)
+                    rested = time.monotonic() - failed_at >= RETRY_EVERY_S
                 durable = list(self._durable)
                 self._durable.clear()
-                rested = time.monotonic() - failed_at >= RETRY_EVERY_S
-                periodic = list(self._periodic)[:GROUP_SIZE] if durable or rested or self._closing else []
-                for _ in periodic:
-                    self._periodic.popleft()
+                size = min(GROUP_SIZE, len(self._periodic)) if durable or rested or self._closing else 0
+                periodic = [self._periodic.popleft() for _ in range(size)]
                 closing = self._closing and not durable and not periodic
                 dropped, self._dropped = self._dropped, 0
             if dropped:
@@ -128,14 +136,23 @@ class Writer:
             failure = StoreUnavailable(str(error))
             for waiting in durable:
                 waiting.done(None, failure)
-            with self._wake:
-                if not self._closing:
-                    self._periodic.extendleft(reversed(periodic[: MAX_WAITING - len(self._periodic)]))
+            self._put_back(periodic)
             return time.monotonic()
         self._tell(None)
         for waiting, (result, fault) in zip(durable, outcomes, strict=True):
             waiting.done(result, fault)
         return failed_at
+
+    def _put_back(self, periodic: list[Work[object]]) -> None:
+        """Keep work for another try, as much as there is room for; when closing there is none."""
+        with self._wake:
+            if self._closing:
+                self._dropped += len(periodic) + len(self._periodic)
+                self._periodic.clear()
+                return
+            lost = max(0, len(periodic) + len(self._periodic) - MAX_WAITING)
+            self._dropped += lost
+            self._periodic.extendleft(reversed(periodic[lost:]))
 
     def _write(self, durable: list[_Durable], periodic: list[Work[object]]) -> list[tuple[object, Exception | None]]:
         with Session(self._engine(), expire_on_commit=False) as session, session.begin():
@@ -152,8 +169,10 @@ class Writer:
         try:
             with session.begin_nested():
                 return work(session), None
-        except OperationalError:
-            # The disk is full, the file is locked or gone: the whole group fails.
+        except WRONG_CONTENT as error:
+            return None, StoreUnavailable(str(error))
+        except DBAPIError:
+            # The disk is full, the file is locked, damaged or gone: the whole group fails.
             raise
-        except SQLAlchemyError as error:
+        except UNSTORABLE as error:
             return None, StoreUnavailable(str(error))

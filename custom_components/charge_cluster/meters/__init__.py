@@ -5,11 +5,15 @@ A meter delivers samples when they come; whether one is too old is judged by the
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
 from ..engine.model import PhaseAmps
+
+IMPLAUSIBLE_A = 20_000.0
+"""No supply that this is made for carries as much."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,6 +37,11 @@ class MeterFault:
 
     key: str
     detail: str
+
+
+def plausible(amps: PhaseAmps) -> bool:
+    """Return whether phase currents can be true."""
+    return all(math.isfinite(amp) and abs(amp) <= IMPLAUSIBLE_A for amp in amps)
 
 
 type ReportSample = Callable[[MeterSample | MeterFault], None]

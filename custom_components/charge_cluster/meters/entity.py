@@ -8,20 +8,28 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 
 from homeassistant.const import ATTR_UNIT_OF_MEASUREMENT, STATE_UNAVAILABLE, STATE_UNKNOWN
 from homeassistant.core import Event, EventStateChangedData, EventStateReportedData, HomeAssistant, State, callback
 from homeassistant.helpers.event import async_track_state_change_event, async_track_state_report_event
 
 from ..engine.model import NOMINAL_VOLTAGE_V, PhaseAmps
-from . import MeterFault, MeterSample, ReportSample
+from . import MeterFault, MeterSample, ReportSample, plausible
 from .settings import EntityMeterSettings, MeterSettings
 
-LEAST_VOLTAGE_V = 0.94 * NOMINAL_VOLTAGE_V
-"""Without voltages a power is turned into the most amps that it can be (EN 50160 allows −10 %, grids keep −6 %)."""
+LEAST_VOLTAGE_V, MOST_VOLTAGE_V = 0.94 * NOMINAL_VOLTAGE_V, 1.1 * NOMINAL_VOLTAGE_V
+"""Without voltages a power is turned into the most amps that it can be, so export into the least (EN 50160 allows
+±10 %, grids keep −6 %)."""
 
-FACTORS = {"A": 1.0, "mA": 0.001, "W": 1.0, "kW": 1000.0, "MW": 1e6, "V": 1.0, "mV": 0.001, "kV": 1000.0}
+PLAUSIBLE_VOLTS = (0.5 * NOMINAL_VOLTAGE_V, 1.3 * NOMINAL_VOLTAGE_V)
+"""Phase to neutral; beyond them one phase is dead, or the sensors measure from phase to phase."""
+
+type Factors = Mapping[str, float]
+
+AMPS: Factors = {"A": 1.0, "mA": 0.001}
+WATTS: Factors = {"W": 1.0, "kW": 1000.0, "MW": 1e6}
+VOLTS: Factors = {"V": 1.0, "mV": 0.001}
 
 
 class BadState(Exception):
@@ -40,8 +48,10 @@ class EntityMeter:
         self._hass = hass
         self._settings = settings
         self._source = source
+        self._voltages = source.voltages if source.currents is None else None
+        """Currents need none: a voltage that is lost does not blind them."""
         self._entities = tuple(
-            entity for group in (source.currents, source.powers, source.voltages) if group for entity in group
+            entity for group in (source.currents, source.powers, self._voltages) if group for entity in group
         )
         self._stop: list[Callable[[], None]] = []
 
@@ -66,12 +76,21 @@ class EntityMeter:
     def _read(self) -> MeterSample | MeterFault:
         try:
             states = {entity: self._state(entity) for entity in self._entities}
-            amps = self._amps(states)
+            volts = self._volts(states)
+            watts = self._three(states, self._source.powers, WATTS)
+            amps = self._amps(states, watts, volts)
         except BadState as fault:
             return MeterFault(key=fault.key, detail=str(fault))
+        if not plausible(amps):
+            return MeterFault(key="implausible", detail=f"currents {amps}")
         oldest = min(state.last_reported_timestamp for state in states.values())
         age = max(0.0, time.time() - oldest)
-        return MeterSample(amps=amps, measured_at=time.monotonic() - age, power_w=self._power(states))
+        return MeterSample(
+            amps=amps,
+            measured_at=time.monotonic() - age,
+            power_w=None if watts is None else sum(watts),
+            voltage_v=volts,
+        )
 
     def _state(self, entity: str) -> State:
         state = self._hass.states.get(entity)
@@ -81,33 +100,43 @@ class EntityMeter:
             raise BadState(state.state, f"{entity} is {state.state}")
         return state
 
-    def _amps(self, states: dict[str, State]) -> PhaseAmps:
-        factor = -self._settings.ratio if self._settings.inverted != self._source.inverted else self._settings.ratio
-        source = self._source
-        if source.currents is not None:
-            found = [_number(states[entity]) for entity in source.currents]
-        elif source.powers is not None:
-            volts = [LEAST_VOLTAGE_V] * 3
-            if source.voltages is not None:
-                volts = [_number(states[entity]) for entity in source.voltages]
-            if any(volt < 0.5 * NOMINAL_VOLTAGE_V for volt in volts):
-                raise BadState("implausible", f"voltages {volts}")
-            watts = [_number(states[entity]) for entity in source.powers]
-            found = [watt / volt for watt, volt in zip(watts, volts, strict=True)]
-        else:
+    def _amps(self, states: Mapping[str, State], watts: PhaseAmps | None, volts: PhaseAmps | None) -> PhaseAmps:
+        amps = self._three(states, self._source.currents, AMPS)
+        if amps is not None:
+            return amps
+        if watts is None:
             raise BadState("missing_entity", "neither currents nor powers are chosen")
-        return (found[0] * factor, found[1] * factor, found[2] * factor)
+        if volts is None:
+            volts = _worst_volts(watts)
+        return (watts[0] / volts[0], watts[1] / volts[1], watts[2] / volts[2])
 
-    def _power(self, states: dict[str, State]) -> float | None:
-        if self._source.powers is None:
+    def _volts(self, states: Mapping[str, State]) -> PhaseAmps | None:
+        if self._voltages is None:
             return None
-        inverted = self._settings.inverted != self._source.inverted
-        total = sum(_number(states[entity]) for entity in self._source.powers) * self._settings.ratio
-        return -total if inverted else total
+        least, most = PLAUSIBLE_VOLTS
+        volts = [_number(states[entity], VOLTS) for entity in self._voltages]
+        if not all(least <= volt <= most for volt in volts):
+            raise BadState("implausible", f"voltages {volts}")
+        return (volts[0], volts[1], volts[2])
+
+    def _three(
+        self, states: Mapping[str, State], entities: tuple[str, str, str] | None, units: Factors
+    ) -> PhaseAmps | None:
+        """Return three numbers with ratio and direction; None where no entities are chosen. Raises BadState."""
+        if entities is None:
+            return None
+        factor = -self._settings.ratio if self._settings.inverted != self._source.inverted else self._settings.ratio
+        first, second, third = (_number(states[entity], units) * factor for entity in entities)
+        return (first, second, third)
 
 
-def _number(state: State) -> float:
-    """Return a state in the base unit. Raises BadState."""
+def _worst_volts(watts: PhaseAmps) -> PhaseAmps:
+    first, second, third = (LEAST_VOLTAGE_V if watt > 0.0 else MOST_VOLTAGE_V for watt in watts)
+    return (first, second, third)
+
+
+def _number(state: State, units: Factors) -> float:
+    """Return a state in the base unit; one in the unit of another quantity is refused. Raises BadState."""
     try:
         value = float(state.state)
     except ValueError:
@@ -115,7 +144,7 @@ def _number(state: State) -> float:
     if not math.isfinite(value):
         raise BadState("not_a_number", f"{state.entity_id} is {state.state}")
     unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
-    factor = FACTORS.get(str(unit))
+    factor = units.get(str(unit))
     if factor is None:
         raise BadState("wrong_unit", f"{state.entity_id} is in {unit}")
     return value * factor

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 
 from ..engine.model import PhaseAmps
 from ..modbus.link import DeviceFault, LinkFault, ModbusLinks
 from ..modbus.profile import SUNSPEC, MeterProfile, MeterValues, MissingPhase, profiles, read_values
 from ..modbus.scan import find_sunspec
 from ..ocpp.protocols import Clock
-from . import MeterFault, MeterSample, ReportSample
+from . import MeterFault, MeterSample, ReportSample, plausible
 from .settings import MeterSettings, ModbusMeterSettings
 
 LOGGER = logging.getLogger(__name__)
 
-IMPLAUSIBLE_A = 20_000.0
 RETRY_S = 1.0
 """How soon a meter that failed is asked again; the link itself backs off up to 5 s."""
 
@@ -42,6 +40,8 @@ class ModbusMeter:
         self._link, self._release = links.acquire(source.host, source.port)
         self._task: asyncio.Task[None] | None = None
         self._map: tuple[MeterProfile, int] | None = None
+        self._met_on = 0
+        """Over which connection the device was identified."""
         self._serial: str | None = None
         self._failing: str | None = None
 
@@ -72,8 +72,7 @@ class ModbusMeter:
 
     async def _read(self, asked_at: float) -> MeterSample | MeterFault:
         try:
-            profile, base = await self._located()
-            values = await read_values(self._link, self._source.unit, profile, base)
+            values = await self._values()
         except LinkFault as fault:
             self._map = None
             return MeterFault(key=fault.key, detail=fault.detail)
@@ -87,10 +86,19 @@ class ModbusMeter:
             return MeterFault(key="other_device", detail=str(fault))
         return self._sample(values, asked_at)
 
+    async def _values(self) -> MeterValues:
+        profile, base = await self._located()
+        values = await read_values(self._link, self._source.unit, profile, base)
+        if await self._located() != (profile, base):
+            raise OtherDevice("the registers are elsewhere since the connection was renewed")
+        return values
+
     async def _located(self) -> tuple[MeterProfile, int]:
-        """Return the profile and where its registers begin."""
-        if self._map is None:
-            self._map = await self._locate()
+        """Return the profile and where its registers begin, identified over the present connection."""
+        if self._map is None or self._link.connections != self._met_on:
+            self._map = None
+            located = await self._locate()
+            self._map, self._met_on = located, self._link.connections
         return self._map
 
     async def _locate(self) -> tuple[MeterProfile, int]:
@@ -107,7 +115,7 @@ class ModbusMeter:
     def _sample(self, values: MeterValues, asked_at: float) -> MeterSample | MeterFault:
         factor = -self._settings.ratio if self._settings.inverted else self._settings.ratio
         amps: PhaseAmps = (values.amps[0] * factor, values.amps[1] * factor, values.amps[2] * factor)
-        if any(not math.isfinite(a) or abs(a) > IMPLAUSIBLE_A for a in amps):
+        if not plausible(amps):
             return MeterFault(key="implausible", detail=f"currents {values.amps}")
         power, imported, exported = values.power_w, values.energy_import_wh, values.energy_export_wh
         if self._settings.inverted:

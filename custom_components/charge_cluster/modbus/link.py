@@ -65,6 +65,8 @@ class ModbusLink:
         self._client: AsyncModbusTcpClient | None = None
         self._failures = 0
         self._not_before = 0.0
+        self.connections = 0
+        """How many connections were made: who read over one of them may meet another device over the next."""
 
     async def read(self, function: int, address: int, count: int, unit: int) -> list[int]:
         """Return registers (`function` 3: holding, 4: input).
@@ -92,6 +94,9 @@ class ModbusLink:
             except asyncio.CancelledError:
                 self._drop()
                 raise
+            if reply.function_code & 0x7F != function:
+                self._drop()
+                raise LinkFault("link", f"the answer to another request: function {reply.function_code}")
             if reply.isError():
                 raise DeviceFault(int(getattr(reply, "exception_code", 0)))
             registers: list[int] = list(reply.registers)
@@ -139,6 +144,7 @@ class ModbusLink:
             self._failures += 1
             raise LinkFault("unreachable", f"{self.host}:{self.port} cannot be reached: {fault}")
         self._failures = 0
+        self.connections += 1
         self._client = client
         return client
 

@@ -7,6 +7,7 @@ they belong to, because some devices change them at run time.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
@@ -118,8 +119,8 @@ def interpret(registers: Mapping[int, int], profile: MeterProfile) -> MeterValue
         power = found.get(f"power_{phase}")
         if current is None:
             raise MissingPhase(f"current {phase.upper()} has no value")
-        if not profile.current_has_sign and power is not None and power < 0.0:
-            current = -abs(current)
+        if not profile.current_has_sign and power:
+            current = math.copysign(current, power)
         amps.append(current)
     volts = [found.get(f"voltage_{phase}") for phase in ("l1", "l2", "l3")]
     known = [volt for volt in volts if volt is not None]

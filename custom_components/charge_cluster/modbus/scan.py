@@ -26,6 +26,9 @@ MARKER_ADDRESSES = (40000, 0, 50000)
 COMMON_MODEL = 1
 END_OF_CHAIN = 0xFFFF
 LONGEST_CHAIN = 60
+LAST_HEADER = 0xFFFE
+"""Where the two registers that begin a model can be at most."""
+
 SUNSPEC_UNITS = (1, 2, 3, 71, 126, 200, 201, 202, 203, 204, 240)
 """In the order in which evcc tries them."""
 
@@ -97,8 +100,8 @@ async def _identify(link: ModbusLink, units: Sequence[int]) -> FoundMeter:
 
 
 async def _identify_unit(link: ModbusLink, unit: int) -> FoundMeter | None:
-    sunspec = await find_sunspec(link, unit)
     try:
+        sunspec = await find_sunspec(link, unit)
         if sunspec is not None:
             values = await read_values(link, unit, sunspec.profile, sunspec.base)
             return FoundMeter(
@@ -122,14 +125,19 @@ async def _identify_unit(link: ModbusLink, unit: int) -> FoundMeter | None:
 
 
 async def find_sunspec(link: ModbusLink, unit: int) -> SunSpecMap | None:
-    """Return where a SunSpec meter model is; None: there is none. Raises LinkFault."""
+    """Return where a SunSpec meter model is; None: there is none.
+
+    Raises:
+        LinkFault: nothing answers.
+        DeviceFault: it answers, but not with registers now (a gateway whose meter is silent, a busy device).
+    """
     for address in MARKER_ADDRESSES:
         try:
             if await link.read(HOLDING, address, 2, unit) == MARKER:
                 return await _walk(link, unit, address + 2)
         except DeviceFault as fault:
             if fault.code not in {ILLEGAL_ADDRESS, ILLEGAL_FUNCTION}:
-                return None
+                raise
     return None
 
 
@@ -138,7 +146,7 @@ async def _walk(link: ModbusLink, unit: int, address: int) -> SunSpecMap | None:
     names: dict[str, str] = {}
     for _ in range(LONGEST_CHAIN):
         model, length = await link.read(HOLDING, address, 2, unit)
-        if model == END_OF_CHAIN:
+        if model == END_OF_CHAIN or length == 0:
             return None
         if model == COMMON_MODEL:
             common = await link.read(HOLDING, address + 2, min(length, 65), unit)
@@ -154,4 +162,6 @@ async def _walk(link: ModbusLink, unit: int, address: int) -> SunSpecMap | None:
                     serial=names.get("serial") or None,
                 )
         address += length + 2
+        if address > LAST_HEADER:
+            return None
     return None
