@@ -94,12 +94,11 @@ class Journal:
 
 def _insert_once() -> Insert:
     """Return the insertion of a reading that does nothing where the very same one is stored: chargers send it again."""
-    columns = [column for column in MeterValue.__table__.columns if column.name != "id"]
-    wanted = {column.name: bindparam(column.name, type_=column.type) for column in columns}
-    same = and_(*(column.is_not_distinct_from(wanted[column.name]) for column in columns))
-    return insert(MeterValue).from_select(
-        [column.name for column in columns], select(*wanted.values()).where(~exists(select(MeterValue.id).where(same)))
-    )
+    table = MeterValue.metadata.tables[MeterValue.__tablename__]
+    columns = [column for column in table.columns if not column.primary_key]
+    told = {column.name: bindparam(column.name, type_=column.type) for column in columns}
+    same = and_(*(column.is_not_distinct_from(told[column.name]) for column in columns))
+    return insert(table).from_select(columns, select(*told.values()).where(~exists(select(table.c.id).where(same))))
 
 
 _ONCE = _insert_once()

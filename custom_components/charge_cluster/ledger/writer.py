@@ -35,7 +35,7 @@ GROUP_SIZE = 2_000
 WRONG_CONTENT = (IntegrityError, DataError, ProgrammingError)
 """The database is well; it is this record that it cannot take."""
 
-UNSTORABLE = (SQLAlchemyError, ArithmeticError, LookupError, TypeError, ValueError)
+UNSTORABLE = (SQLAlchemyError, ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
 """What else a record can raise before it gets to the database (a number of more than 64 bits, half a character)."""
 
 type Work[T] = Callable[[Session], T]

@@ -1,0 +1,90 @@
+"""A process that is killed at any instant loses nothing that it acknowledged, and leaves a sound file."""
+
+import os
+import random
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import pytest
+
+from .records import on_disk
+
+LIVES = 40
+LONGEST_LIFE_S = 0.15
+REPOSITORY = Path(__file__).parents[2]
+
+
+@pytest.fixture
+def recorder(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.ledger.recorder", str(folder)]
+    with subprocess.Popen(  # noqa: S603 - our own program
+        command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
+    ) as process:
+        yield process
+        assert process.stdin is not None
+        process.stdin.close()
+
+
+def live_and_die(process: subprocess.Popen[str], after_s: float) -> list[str]:
+    """Return what was acknowledged in a life."""
+    questions, answers = pipes(process)
+    questions.write("live\n")
+    questions.flush()
+    lines: list[str] = []
+    killer: threading.Timer | None = None
+    for line in answers:
+        word, *rest = line.split()
+        if word == "pid":
+            killer = threading.Timer(after_s, os.kill, (int(rest[0]), signal.SIGKILL))
+            killer.start()
+        elif word == "end":
+            break
+        else:
+            lines.append(line)
+    assert killer is not None
+    assert killer.finished.is_set(), "it ended by itself"
+    killer.join()
+    return lines
+
+
+def pipes(process: subprocess.Popen[str]) -> tuple[IO[str], IO[str]]:
+    assert process.stdin is not None
+    assert process.stdout is not None
+    return process.stdin, process.stdout
+
+
+def test_nothing_acknowledged_is_lost_whenever_it_is_killed(recorder: subprocess.Popen[str], folder: Path) -> None:
+    dice = random.Random(7)
+    starts: dict[int, tuple[str, float]] = {}
+    stops: dict[int, int] = {}
+    drivers: set[str] = set()
+    for _ in range(LIVES):
+        for line in live_and_die(recorder, dice.uniform(0.0, LONGEST_LIFE_S)):
+            match line.split():
+                case ["start", number, name, second]:
+                    assert int(number) not in starts, "a number was given twice"
+                    starts[int(number)] = (name, 1_790_000_000.0 + int(second))
+                case ["stop", number, register]:
+                    stops[int(number)] = int(register)
+                case ["driver", tag]:
+                    drivers.add(tag)
+        path = folder / "ledger.db"
+        if not path.exists():
+            continue
+        assert on_disk(path, "PRAGMA integrity_check") == [("ok",)]
+        if not starts:
+            continue
+        rows = on_disk(
+            path, "SELECT transaction_id, charge_point_id, started_at, meter_stop_wh FROM charge_transaction"
+        )
+        stored = {number: (name, second) for number, name, second, _ in rows}
+        assert starts.items() <= stored.items()
+        assert stops.items() <= {number: register for number, _, _, register in rows}.items()
+        assert drivers <= {tag for (tag,) in on_disk(path, "SELECT id_tag FROM driver")}
+    assert len(stops) > LIVES, "too little was recorded to prove anything"
+    assert list(folder.glob("*corrupt*")) == []
