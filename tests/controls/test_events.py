@@ -1,0 +1,112 @@
+"""Sessions that begin and end are told at their charge point, once and without saying who it was."""
+
+import asyncio
+import json
+
+from homeassistant.const import STATE_UNKNOWN
+from homeassistant.core import HomeAssistant, State
+
+from tests.ocpp.charge_point import ChargePoint, energy, sampled
+from tests.site_entry import a_charge_point, a_site, free_port, set_up
+
+from .stage import Controls, Dial, plug_in_and_charge
+
+TAG = "TAG1"
+
+
+async def unplug(point: ChargePoint, transaction_id: int, connector: int = 1, register_wh: int = 1000) -> None:
+    """End a transaction and take the vehicle away."""
+    await point.stop(transaction_id, register_wh)
+    await point.status(connector, "Finishing")
+    await point.status(connector, "Available")
+
+
+async def told(charge_point: Controls, kind: str) -> State:
+    """Wait for an event of a kind."""
+    return await charge_point.until("event", "session", lambda state: state.attributes["event_type"] == kind)
+
+
+async def test_nothing_has_happened_at_first(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
+
+    session = Controls(hass, entry, "CP1").state("event", "session")
+
+    assert (session.name, session.state) == ("CP1 Session", STATE_UNKNOWN)
+    assert session.attributes["event_types"] == ["started", "ended"]
+
+
+async def test_a_session_is_told_when_it_begins_and_when_it_ends(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", rotations=["l1_l2_l3", "l2_l3_l1"])))
+    charge_point = Controls(hass, entry, "CP1")
+    point = await dial(port, "CP1", 2)
+
+    transaction_id = await plug_in_and_charge(point, 2)
+    started = await told(charge_point, "started")
+    await point.measure([*sampled(L1=16, L2=16, L3=16), energy(1000)], 2, transaction_id)
+    await point.measure([*sampled(L1=16, L2=16, L3=16), energy(1055.6)], 2, transaction_id)
+    await unplug(point, transaction_id, 2, 1056)
+    ended = await told(charge_point, "ended")
+
+    assert started.attributes["connector"] == ended.attributes["connector"] == 2
+    assert started.attributes["session_id"] == ended.attributes["session_id"] != ""
+    assert (started.attributes["energy_kwh"], started.attributes["duration_s"]) == (0.0, 0)
+    assert ended.attributes["energy_kwh"] == 0.056
+    assert 0 <= ended.attributes["duration_s"] <= 60
+
+
+async def test_who_charges_is_not_told(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point = Controls(hass, entry, "CP1")
+    point = await dial(port, "CP1")
+
+    await unplug(point, await plug_in_and_charge(point))
+    ended = await told(charge_point, "ended")
+
+    assert TAG not in json.dumps(dict(ended.attributes))
+
+
+async def test_a_session_is_told_at_its_own_charge_point_only(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), a_charge_point("CP10")))
+    first, tenth = Controls(hass, entry, "CP1"), Controls(hass, entry, "CP10")
+    await dial(port, "CP1")
+    point = await dial(port, "CP10")
+
+    await plug_in_and_charge(point)
+    await told(tenth, "started")
+    await hass.async_block_till_done()
+
+    assert first.state("event", "session").state == STATE_UNKNOWN
+
+
+async def test_an_event_stays_what_it_was_while_the_charge_point_comes_and_goes(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point = Controls(hass, entry, "CP1")
+    point = await dial(port, "CP1")
+    await plug_in_and_charge(point)
+    started = await told(charge_point, "started")
+
+    point.client.abort()
+    await charge_point.until("button", "reset", lambda state: state.state == "unavailable")
+    await dial(port, "CP1", 0)
+    await charge_point.until("button", "reset", lambda state: state.state != "unavailable")
+
+    assert charge_point.state("event", "session").last_updated == started.last_updated
+
+
+async def test_the_last_event_is_still_shown_after_a_reload(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point = Controls(hass, entry, "CP1")
+    point = await dial(port, "CP1")
+    transaction_id = await plug_in_and_charge(point)
+    started = await told(charge_point, "started")
+
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    await hass.async_block_till_done()
+    assert charge_point.state("event", "session").state == started.state
+
+    async with asyncio.timeout(10):
+        await unplug(point, transaction_id)
+        ended = await told(charge_point, "ended")
+    assert ended.attributes["session_id"] == started.attributes["session_id"]
