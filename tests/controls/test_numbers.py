@@ -7,6 +7,8 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers import entity_registry as er
 
+from custom_components.charge_cluster.coordinator import Subject, SubjectKind
+from custom_components.charge_cluster.number import connector_numbers
 from tests.site_entry import a_charge_point, a_site, add, free_port, set_up
 
 from .stage import Controls, Dial, change, draw, held_to, plug_in_and_charge
@@ -188,3 +190,16 @@ async def test_a_connector_that_is_taken_away_takes_its_numbers_along(
     assert hass.states.get(entity_id) is None
     assert er.async_get(hass).async_get(entity_id) is None
     assert "Error" not in caplog.text
+
+
+async def test_a_connector_that_is_gone_before_its_numbers_were_made_gets_none(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
+    charge_point_id = Controls(hass, entry, "CP1").charge_point_id
+    gone = Subject(
+        kind=SubjectKind.CONNECTOR,
+        subject_id=f"{charge_point_id}/2",
+        subentry_id=charge_point_id,
+        device_id=charge_point_id,
+    )
+
+    assert connector_numbers(entry.runtime_data.coordinator, gone) == []
