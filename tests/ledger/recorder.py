@@ -1,6 +1,6 @@
 """A program that records as fast as it can and tells what was acknowledged, until it is killed.
 
-For each line that it reads it begins anew, in a process of its own: `pid <number>` comes first, then a line for each
+For each folder that it reads it begins anew, in a process of its own: `pid <number>` comes first, then a line for each
 record that the ledger acknowledged, then `end` when the process is gone.
 """
 
@@ -43,11 +43,11 @@ async def charge(ledger: Ledger, life: int, point: int) -> None:
 
 
 def main() -> None:
-    """Begin a life for each line."""
-    for life, _ in enumerate(sys.stdin):
+    """Begin a life for each folder."""
+    for life, folder in enumerate(sys.stdin):
         child = os.fork()
         if child == 0:
-            asyncio.run(record(Path(sys.argv[1]), life))
+            asyncio.run(record(Path(folder.strip()), life))
         say(f"pid {child}")
         os.waitpid(child, 0)
         say("end")

@@ -1,5 +1,6 @@
 """A process that is killed at any instant loses nothing that it acknowledged, and leaves a sound file."""
 
+import asyncio
 import os
 import random
 import signal
@@ -12,16 +13,21 @@ from typing import IO
 
 import pytest
 
-from .records import on_disk
+from custom_components.charge_cluster.ledger import Ledger, LedgerState
+
+from .records import WallClock, a_start, on_disk
 
 LIVES = 40
 LONGEST_LIFE_S = 0.15
+BIRTHS = 12
+BIRTH_S = 0.06
+"""The tables are made in about half of it."""
 REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture
-def recorder(folder: Path) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "tests.ledger.recorder", str(folder)]
+def recorder() -> Iterator[subprocess.Popen[str]]:
+    command = [sys.executable, "-m", "tests.ledger.recorder"]
     with subprocess.Popen(  # noqa: S603 - our own program
         command, cwd=REPOSITORY, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, bufsize=1
     ) as process:
@@ -30,10 +36,10 @@ def recorder(folder: Path) -> Iterator[subprocess.Popen[str]]:
         process.stdin.close()
 
 
-def live_and_die(process: subprocess.Popen[str], after_s: float) -> list[str]:
+def live_and_die(process: subprocess.Popen[str], folder: Path, after_s: float) -> list[str]:
     """Return what was acknowledged in a life."""
     questions, answers = pipes(process)
-    questions.write("live\n")
+    questions.write(f"{folder}\n")
     questions.flush()
     lines: list[str] = []
     killer: threading.Timer | None = None
@@ -64,7 +70,7 @@ def test_nothing_acknowledged_is_lost_whenever_it_is_killed(recorder: subprocess
     stops: dict[int, int] = {}
     drivers: set[str] = set()
     for _ in range(LIVES):
-        for line in live_and_die(recorder, dice.uniform(0.0, LONGEST_LIFE_S)):
+        for line in live_and_die(recorder, folder, dice.uniform(0.0, LONGEST_LIFE_S)):
             match line.split():
                 case ["start", number, name, second]:
                     assert int(number) not in starts, "a number was given twice"
@@ -88,3 +94,19 @@ def test_nothing_acknowledged_is_lost_whenever_it_is_killed(recorder: subprocess
         assert drivers <= {tag for (tag,) in on_disk(path, "SELECT id_tag FROM driver")}
     assert len(stops) > LIVES, "too little was recorded to prove anything"
     assert list(folder.glob("*corrupt*")) == []
+
+
+async def test_a_ledger_that_was_killed_while_it_was_made_is_made_anew(
+    recorder: subprocess.Popen[str], folder: Path
+) -> None:
+    dice = random.Random(8)
+    for birth in range(BIRTHS):
+        own = folder / str(birth)
+        lines = await asyncio.to_thread(live_and_die, recorder, own, dice.uniform(0.0, BIRTH_S))
+        ledger = await Ledger.open(own, clock=WallClock())
+        assert ledger.state == LedgerState(available=True)
+        await ledger.journal.start_transaction(a_start("after"))
+        await ledger.close()
+        acknowledged = sum(line.startswith("start") for line in lines)
+        ((stored,),) = on_disk(own / "ledger.db", "SELECT count(*) FROM charge_transaction")
+        assert stored >= acknowledged + 1

@@ -132,8 +132,9 @@ class Writer:
         try:
             outcomes = self._write(durable, periodic)
         except (SQLAlchemyError, OSError, StoreUnavailable) as error:
-            self._tell(error)
-            failure = StoreUnavailable(str(error))
+            first = _first(error)
+            self._tell(first)
+            failure = StoreUnavailable(str(first))
             for waiting in durable:
                 waiting.done(None, failure)
             self._put_back(periodic)
@@ -176,3 +177,14 @@ class Writer:
             raise
         except UNSTORABLE as error:
             return None, StoreUnavailable(str(error))
+
+
+def _first(error: Exception) -> Exception:
+    """Return the fault of the database that others followed: a full disk undoes all, and the undoing then stumbles."""
+    first: Exception = error
+    before = error.__context__
+    while before is not None:
+        if isinstance(before, DBAPIError):
+            first = before
+        before = before.__context__
+    return first
