@@ -1,0 +1,1 @@
+"""Tests of the Modbus link, the values and the profiles."""
