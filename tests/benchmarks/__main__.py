@@ -34,9 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="scripts/benchmark", description="Take figures of speed.", epilog=EXPLANATION
-    )
+    parser = argparse.ArgumentParser(prog="scripts/benchmark", description="Take figures of speed.", epilog=EXPLANATION)
     parser.add_argument("name", nargs="?", choices=(shares.NAME, rpc.NAME), help="only these; without a name, all")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures down as well")
     parser.add_argument("--strict", action="store_true", help="a missed target ends with exit code 1")

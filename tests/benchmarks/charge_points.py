@@ -13,7 +13,7 @@ from typing import Any
 import orjson
 from aiohttp import ClientSession, ClientWebSocketResponse, WSMsgType
 
-from .messages import meter_values, now
+from .messages import meter_values, stamp
 from .program import answer_questions
 
 QUIET_S = 0.5
@@ -47,14 +47,14 @@ class ChargePoint:
         await self._call("BootNotification", {"chargePointVendor": "Bench", "chargePointModel": "One"})
         await self._call("StatusNotification", {"connectorId": 1, "errorCode": "NoError", "status": "Charging"})
         started = await self._call(
-            "StartTransaction", {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": now()}
+            "StartTransaction", {"connectorId": 1, "idTag": "TAG", "meterStart": 0, "timestamp": stamp(time.time())}
         )
         self._transaction_id = started.get("transactionId", 1)
 
     async def send_meter_values(self) -> float:
         """Send MeterValues and return the milliseconds until their answer."""
         self._next += 1
-        call = meter_values(self._next, self._transaction_id)
+        call = meter_values(self._next, self._transaction_id, time.time())
         begun = time.perf_counter()
         await self._ask(call)
         return (time.perf_counter() - begun) * 1e3
@@ -115,8 +115,8 @@ async def _run_round(points: Sequence[ChargePoint], messages: int, rate_per_s: f
 
 
 async def _quiet(points: Sequence[ChargePoint]) -> None:
-    while (since := time.monotonic() - max(point.asked_at for point in points)) < QUIET_S:
-        await asyncio.sleep(QUIET_S - since)
+    while (left_s := max(point.asked_at for point in points) + QUIET_S - time.monotonic()) > 0:  # noqa: ASYNC110 - silence is what is waited for
+        await asyncio.sleep(left_s)
 
 
 async def _live() -> None:

@@ -11,8 +11,8 @@ import orjson
 FIRST_AMPS = 10.0
 
 
-def meter_values(number: int, transaction_id: int) -> list[Any]:
-    """Return a CALL whose content differs from number to number, as real ones do; its id is the number."""
+def meter_values(number: int, transaction_id: int, at: float) -> list[Any]:
+    """Return a CALL about the time `at`, different from number to number as real ones are; its id is the number."""
     amps = FIRST_AMPS + number % 60 / 10
     sampled = [
         *(_value("Current.Import", f"{amps:.1f}", "A", phase=phase) for phase in ("L1", "L2", "L3")),
@@ -25,20 +25,21 @@ def meter_values(number: int, transaction_id: int) -> list[Any]:
     payload = {
         "connectorId": 1,
         "transactionId": transaction_id,
-        "meterValue": [{"timestamp": now(), "sampledValue": sampled}],
+        "meterValue": [{"timestamp": stamp(at), "sampledValue": sampled}],
     }
     return [2, str(number), "MeterValues", payload]
 
 
-def now() -> str:
-    """Return the present time as a charger writes it."""
-    seconds = time.time()
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{int(seconds % 1 * 1000):03}Z"
+def stamp(at: float) -> str:
+    """Return a UTC POSIX time as a charger writes it."""
+    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(at))}.{int(at % 1 * 1000):03}Z"
 
 
-def frames(count: int, transaction_id: int) -> Sequence[str]:
-    """Return so many calls as they come over the wire."""
-    return [orjson.dumps(meter_values(number, transaction_id)).decode() for number in range(count)]
+def frames(count: int, transaction_id: int, spacing_s: float) -> Sequence[str]:
+    """Return so many calls as they come over the wire, from now on one every `spacing_s`."""
+    now = time.time()
+    calls = (meter_values(number, transaction_id, now + number * spacing_s) for number in range(count))
+    return [orjson.dumps(call).decode() for call in calls]
 
 
 def _value(measurand: str, value: str, unit: str, **phase: str) -> dict[str, str]:

@@ -68,9 +68,7 @@ class LivingCarPark:
         self._bounds = dict(decision.bounds)
         for command in decision.commands:
             bound = guard.sent(self._bounds[command.connector_id], command.amps, self.now)
-            self._bounds[command.connector_id] = guard.accepted(
-                bound, command.amps, self.now, self.now + LIMIT_LASTS_S
-            )
+            self._bounds[command.connector_id] = guard.accepted(bound, command.amps, self.now, self.now + LIMIT_LASTS_S)
 
     def live(self, seconds: int) -> None:
         """Let so many passes go by."""

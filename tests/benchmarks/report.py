@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
 from importlib.metadata import PackageNotFoundError, version
@@ -54,44 +54,7 @@ class Row:
         return Verdict.MET if self.value <= self.target else Verdict.MISSED
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
-    """All figures of one run, and where they were taken."""
-
-    rows: Sequence[Row]
-    quick: bool
-    machine: dict[str, str | int] = field(default_factory=lambda: machine())
-    versions: dict[str, str] = field(default_factory=lambda: versions())
-
-    @property
-    def missed(self) -> Sequence[Row]:
-        """Return the figures that missed their target."""
-        return [row for row in self.rows if row.verdict is Verdict.MISSED]
-
-    def as_json(self) -> dict[str, Any]:
-        """Return it as plain objects."""
-        return {
-            "form": FORM,
-            "quick": self.quick,
-            "machine": self.machine,
-            "versions": self.versions,
-            "rows": [{**asdict(row), "verdict": row.verdict.value} for row in self.rows],
-        }
-
-    def as_table(self) -> str:
-        """Return it for a person."""
-        header = ("benchmark", "subject", "figure", "value", "target", "verdict", "× reference", "note")
-        lines = [header, *(_cells(row) for row in self.rows)]
-        widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
-        lines.insert(1, tuple("─" * width for width in widths))
-        table = "\n".join(
-            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
-        )
-        where = f"{self.machine['cpu']}, {self.machine['cores']} cores, Python {self.versions['python']}"
-        return f"{where}{' – quick: the figures mean nothing' if self.quick else ''}\n\n{table}"
-
-
-def machine() -> dict[str, str | int]:
+def this_machine() -> dict[str, str | int]:
     """Return what kind of machine this is; nothing that tells which one."""
     return {
         "cpu": _cpu_model(),
@@ -101,7 +64,7 @@ def machine() -> dict[str, str | int]:
     }
 
 
-def versions() -> dict[str, str]:
+def present_versions() -> dict[str, str]:
     """Return the versions of what is measured and of what it is measured against."""
     found = {"python": platform.python_version(), "implementation": sys.implementation.name}
     for package in PACKAGES:
@@ -119,6 +82,43 @@ def _cpu_model() -> str:
         lines = []
     names = (line.partition(":")[2].strip() for line in lines if line.startswith("model name"))
     return next(names, platform.processor() or "unknown")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """All figures of one run, and where they were taken."""
+
+    rows: Sequence[Row]
+    quick: bool
+    machine: Mapping[str, str | int] = field(default_factory=this_machine)
+    versions: Mapping[str, str] = field(default_factory=present_versions)
+
+    @property
+    def missed(self) -> Sequence[Row]:
+        """Return the figures that missed their target."""
+        return [row for row in self.rows if row.verdict is Verdict.MISSED]
+
+    def as_json(self) -> dict[str, Any]:
+        """Return it as plain objects."""
+        return {
+            "form": FORM,
+            "quick": self.quick,
+            "machine": dict(self.machine),
+            "versions": dict(self.versions),
+            "rows": [{**asdict(row), "verdict": row.verdict.value} for row in self.rows],
+        }
+
+    def as_table(self) -> str:
+        """Return it for a person."""
+        header = ("benchmark", "subject", "figure", "value", "target", "verdict", "× reference", "note")
+        lines = [header, *(_cells(row) for row in self.rows)]
+        widths = [max(len(line[column]) for line in lines) for column in range(len(header))]
+        lines.insert(1, tuple("─" * width for width in widths))
+        table = "\n".join(
+            "  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)).rstrip() for line in lines
+        )
+        where = f"{self.machine['cpu']}, {self.machine['cores']} cores, Python {self.versions['python']}"
+        return f"{where}{' – quick: the figures mean nothing' if self.quick else ''}\n\n{table}"
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -5,6 +5,9 @@ system with its real handlers, a journal that only counts, and somebody who list
 `ocpp` package's own loop over the same sockets, as it comes and with its schema validation left out.
 """
 
+# mypy: disable-error-code="no-untyped-call,untyped-decorator"
+# The ocpp package has no types for its charge point and decorators.
+
 from __future__ import annotations
 
 import asyncio
@@ -20,6 +23,7 @@ import orjson
 from aiohttp import WSMsgType, web
 from ocpp.routing import on
 from ocpp.v16 import ChargePoint, call_result
+from ocpp.v16.datatypes import IdTagInfo
 from ocpp.v16.enums import AuthorizationStatus, RegistrationStatus
 
 from custom_components.charge_cluster.ocpp.conversation import Report
@@ -27,7 +31,7 @@ from custom_components.charge_cluster.ocpp.listener import CentralSystem
 from custom_components.charge_cluster.ocpp.protocols import MeterRecord
 from tests.ocpp.surroundings import Door, MemoryJournal, SettableClock, Tags
 
-from .messages import now
+from .messages import stamp
 from .program import answer_questions
 
 HOST = "127.0.0.1"
@@ -190,7 +194,7 @@ class LibraryChargePoint(ChargePoint):
     def on_boot_notification(self, **_: Any) -> call_result.BootNotification:
         """Accept."""
         return call_result.BootNotification(
-            current_time=now(), interval=HEARTBEAT_S, status=RegistrationStatus.accepted
+            current_time=stamp(time.time()), interval=HEARTBEAT_S, status=RegistrationStatus.accepted
         )
 
     @on("StatusNotification")
@@ -202,7 +206,7 @@ class LibraryChargePoint(ChargePoint):
     def on_start_transaction(self, **_: Any) -> call_result.StartTransaction:
         """Accept."""
         return call_result.StartTransaction(
-            transaction_id=1, id_tag_info={"status": AuthorizationStatus.accepted}
+            transaction_id=1, id_tag_info=IdTagInfo(status=AuthorizationStatus.accepted)
         )
 
     @on("MeterValues")

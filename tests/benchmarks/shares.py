@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 
@@ -127,7 +127,7 @@ def _time_of_passes(park: CarPark, connectors: int, extent: Extent) -> Iterator[
     yield from _pass_rows(f"decide, {connectors}, base load jumps", calls, f"{reductions} reductions in one pass")
 
 
-def _pass_rows(subject: str, calls: list[partial[object]], note: str) -> Iterator[Row]:
+def _pass_rows(subject: str, calls: Sequence[Callable[[], object]], note: str) -> Iterator[Row]:
     timing = timed(calls)
     yield Row(
         benchmark=NAME,

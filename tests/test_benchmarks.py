@@ -1,0 +1,163 @@
+"""The figures are taken by `scripts/benchmark`; here only that it takes them, tells them, and judges none by itself."""
+
+import json
+import random
+from pathlib import Path
+
+import pytest
+
+from custom_components.charge_cluster.engine.allocation import Claim, fair_shares
+from tests.benchmarks import __main__ as program, rpc, shares
+from tests.benchmarks.car_parks import a_car_park
+from tests.benchmarks.measuring import percentile, timed
+from tests.benchmarks.oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
+from tests.benchmarks.report import Report, Row, Verdict
+
+ENTRY = Path(__file__).parents[1] / "scripts" / "benchmark"
+
+
+def a_row(value: float, target: float | None) -> Row:
+    return Row(benchmark="shares", subject="s", figure="f", value=value, unit="ms", target=target)
+
+
+@pytest.fixture
+def without_work(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shares, "measure", lambda _: iter([a_row(20.0, 10.0)]))
+    monkeypatch.setattr(rpc, "measure", lambda _: iter([a_row(0.1, 0.25)]))
+
+
+def test_it_can_be_run() -> None:
+    assert ENTRY.stat().st_mode & 0o100
+
+
+def test_shares_are_measured_and_written_down(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    written = tmp_path / "figures.json"
+    assert program.main(["shares", "--quick", "--json", str(written)]) == 0
+    figures = json.loads(written.read_text(encoding="utf-8"))
+    assert set(figures) == {"form", "quick", "machine", "versions", "rows"}
+    assert figures["quick"] is True
+    assert {"cpu", "cores"} <= set(figures["machine"])
+    assert {"python", "homeassistant", "scipy"} <= set(figures["versions"])
+    assert {row["benchmark"] for row in figures["rows"]} == {"shares"}
+    exact = [row for row in figures["rows"] if row["figure"] == "deviation from LP"]
+    assert [row["verdict"] for row in exact] == ["met", "met"]
+    assert all(row["value"] > 0 for row in figures["rows"] if row["unit"] == "ms")
+    table = capsys.readouterr().out
+    assert all(row["subject"] in table for row in figures["rows"])
+
+
+def test_messages_are_measured_over_real_sockets() -> None:
+    rows = list(rpc.measure(rpc.QUICK))
+    (ours,) = (row for row in rows if row.target is not None)
+    assert ours.subject == "central system, real handlers"
+    assert ours.value > 0
+    assert ours.ratio is not None
+    assert {row.figure for row in rows} >= {"CPU per message", "answer, p50", "answer, p99"}
+
+
+@pytest.mark.usefixtures("without_work")
+class TestCommand:
+    def test_without_a_name_all_are_taken(self, capsys: pytest.CaptureFixture[str]) -> None:
+        program.main([])
+        assert "20 ms" in (table := capsys.readouterr().out)
+        assert "0.1 ms" in table
+
+    def test_with_a_name_only_that_one(self, capsys: pytest.CaptureFixture[str]) -> None:
+        program.main(["rpc"])
+        assert "20 ms" not in capsys.readouterr().out
+
+    def test_a_missed_target_is_shown_and_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
+        assert program.main([]) == 0
+        assert "missed" in capsys.readouterr().out
+
+    def test_a_missed_target_is_an_error_where_that_was_asked_for(self) -> None:
+        assert program.main(["--strict"]) == 1
+        assert program.main(["rpc", "--strict"]) == 0
+
+    def test_an_unknown_name_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with pytest.raises(SystemExit) as refused:
+            program.main(["speed"])
+        assert refused.value.code == 2
+        assert "shares" in capsys.readouterr().err
+
+    def test_a_run_whose_figures_would_say_nothing_gives_none(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        def lose(_: rpc.Extent) -> list[Row]:
+            raise rpc.Worthless("9 of 10 messages")
+
+        monkeypatch.setattr(rpc, "measure", lose)
+        assert program.main([]) == 2
+        told = capsys.readouterr()
+        assert told.out == ""
+        assert "9 of 10 messages" in told.err
+
+
+class TestReport:
+    @pytest.mark.parametrize(
+        ("value", "target", "verdict"),
+        [(10.0, 10.0, Verdict.MET), (10.1, 10.0, Verdict.MISSED), (10.0, None, Verdict.SHOWN)],
+    )
+    def test_a_figure_stands_to_its_target(self, value: float, target: float | None, verdict: Verdict) -> None:
+        assert a_row(value, target).verdict is verdict
+
+    def test_a_quick_run_says_that_it_means_nothing(self) -> None:
+        assert "mean nothing" in Report(rows=[a_row(1.0, None)], quick=True).as_table()
+        assert "mean nothing" not in Report(rows=[a_row(1.0, None)], quick=False).as_table()
+
+
+class TestJudges:
+    CAPACITY = (20.0, 100.0)
+    CLAIMS = (Claim((0, 1), 0.0, 32.0), Claim((0, 1), 0.0, 32.0), Claim((1,), 0.0, 10.0))
+
+    def test_the_linear_programmes_know_the_fair_shares(self) -> None:
+        amps, _ = shares_by_lp(self.CAPACITY, self.CLAIMS, patience_s=10)
+        assert amps == pytest.approx([10.0, 10.0, 10.0])
+
+    def test_the_linear_programmes_give_up(self) -> None:
+        with pytest.raises(OutOfPatience):
+            shares_by_lp(self.CAPACITY, self.CLAIMS, patience_s=-1)
+
+    def test_fair_shares_have_no_gap(self) -> None:
+        assert bottleneck_gap_a(self.CAPACITY, self.CLAIMS, [10.0, 10.0, 10.0]) == pytest.approx(0.0, abs=1e-12)
+
+    @pytest.mark.parametrize(
+        ("amps", "gap"),
+        [
+            ([11.0, 9.0, 10.0], 2.0),  # the other has more in the row that holds it back
+            ([9.0, 9.0, 10.0], 2.0),  # room is left
+            ([11.0, 10.0, 10.0], 1.0),  # over the capacity
+            ([10.0, 10.0, 10.5], 0.5),  # over its upper bound
+        ],
+    )
+    def test_unfair_shares_have_a_gap(self, amps: list[float], gap: float) -> None:
+        assert bottleneck_gap_a(self.CAPACITY, self.CLAIMS, amps) == pytest.approx(gap)
+
+
+def test_cars_are_held_back_on_every_level_of_a_large_car_park() -> None:
+    park = a_car_park(300, seed=1)
+    circuits = list(park.site.circuits)
+    held_back_by = {
+        "nothing" if row is None else circuits[row // 3].partition(" ")[0]
+        for row in fair_shares(park.capacity, park.claims).bottleneck
+    }
+    assert held_back_by == {"nothing", "supply", "board", "cluster"}
+
+
+def test_the_same_seed_is_the_same_car_park() -> None:
+    assert a_car_park(20, seed=3) == a_car_park(20, seed=3)
+    assert a_car_park(20, seed=3) != a_car_park(20, seed=4)
+
+
+def test_percentiles() -> None:
+    values = [float(value) for value in range(1, 101)]
+    random.Random(1).shuffle(values)
+    assert percentile(values, 95) == 95
+    assert percentile([7.0], 99) == 7
+
+
+def test_a_call_is_timed_beside_the_reference() -> None:
+    timing = timed([lambda: sum(range(20_000))] * 3, warm_up=1)
+    assert 0 < timing.median_ms <= timing.p95_ms
+    assert timing.reference_ms > 0
+    assert timing.ratio == timing.median_ms / timing.reference_ms
