@@ -24,6 +24,8 @@ from .snapshot import Command, ConnectorFacts, ConnectorMemory, Decision, Memory
 OUTSTANDING_GRACE_S = 1.0
 """A charger that has not answered an order for this long counts at its old limit, and the others pay for it at once."""
 
+PLUGGED_IN = frozenset({VehicleState.WANTS, VehicleState.SATED})
+
 
 def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     """Run one pass."""
@@ -57,11 +59,13 @@ def _observe(snapshot: Snapshot, memory: Memory) -> dict[str, Seat]:
         remembered = memory.connectors.get(connector_id)
         if remembered is None or remembered.since != facts.since:
             remembered = ConnectorMemory(since=facts.since)
-        if facts.vehicle in {VehicleState.WANTS, VehicleState.SATED}:
+        if facts.vehicle in PLUGGED_IN:
             appetite = observe(remembered.appetite, connector, bound)
             if appetite is not remembered.appetite:
                 remembered = replace(remembered, appetite=appetite)
-        phases = remembered.appetite.phases or connector.phases
+        # What was learned of a vehicle holds while it is known to be there: unheard, another may have taken its place.
+        learned = remembered.appetite.phases if bound.online and facts.vehicle in PLUGGED_IN else None
+        phases = learned or connector.phases
         rows = tuple(base + phase for base in path_rows[connector.circuit_id] for phase in phases)
         seats[connector_id] = Seat(
             connector=connector,
