@@ -27,7 +27,7 @@ from homeassistant.helpers.selector import (
 )
 
 from .configuration import DEFAULT_ON_TIME_MIN, site_settings, supply_settings, with_charge_points, with_circuit
-from .const import DEFAULT_PORT, DOMAIN, ENTRY_MINOR_VERSION, ENTRY_VERSION, Key, SubentryType
+from .const import DEFAULT_PORT, DOMAIN, ENTRY_MINOR_VERSION, ENTRY_VERSION, ONE_PHASE, THREE_PHASES, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry
 from .newcomers import Newcomer, loaded_sites, newcomer_unique_id, sites_with
 from .site.proof import check
@@ -51,8 +51,6 @@ from .subentries import (
 )
 from .subentries.charge_point import (
     DEFAULTS,
-    ONE_PHASE,
-    THREE_PHASES,
     ChargePointFlow,
     as_subentry,
     candidate,

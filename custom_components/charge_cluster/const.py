@@ -12,10 +12,21 @@ from homeassistant.const import Platform
 DOMAIN: Final = "charge_cluster"
 LOGGER = logging.getLogger(__package__)
 
-PLATFORMS: Final[tuple[Platform, ...]] = (Platform.BUTTON, Platform.EVENT, Platform.NUMBER, Platform.SWITCH)
+PLATFORMS: Final[tuple[Platform, ...]] = (
+    Platform.BINARY_SENSOR,
+    Platform.BUTTON,
+    Platform.EVENT,
+    Platform.NUMBER,
+    Platform.SENSOR,
+    Platform.SWITCH,
+)
 
 ENTRY_VERSION: Final = 1
 ENTRY_MINOR_VERSION: Final = 1
+
+ONE_PHASE: Final = "1"
+THREE_PHASES: Final = "3"
+"""How many phases a supply has, as its form stores it."""
 
 DEFAULT_PORT: Final = 9000
 """The port that charge points are told to dial; the one that most installers know."""

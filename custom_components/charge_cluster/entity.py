@@ -33,6 +33,11 @@ MEASURED_PAUSE_S = 10.0
 """Between two writes of a measured value, however much it differs: at most 6 rows a minute."""
 
 
+def always(_view: object) -> bool:
+    """Be available whatever has failed: a decision is known as long as we are here to make it."""
+    return True
+
+
 @dataclass(frozen=True, kw_only=True)
 class Shows[ViewT]:
     """What an entity shows of its subject; mixed into the entity descriptions of the platforms."""

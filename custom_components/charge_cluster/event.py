@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant, callback
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import ChargeClusterConfigEntry
-from .entity import ChargePointEntity, Shows, described
+from .entity import ChargePointEntity, Shows, always, described
 from .site.views import ChargePointView, SessionEvent, connector_key, connector_number
 
 PARALLEL_UPDATES = 0
@@ -29,7 +29,7 @@ SESSION = ChargePointEventDescription(
     translation_key="session",
     event_types=["started", "ended"],
     # What happened stays true while the charge point is away, and coming back is no news of it.
-    available_fn=lambda _view: True,
+    available_fn=always,
 )
 
 

@@ -19,7 +19,7 @@ from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from .const import DOMAIN, MAXIMUM_PRIORITY
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, Subject
 from .engine.seat import whole_steps_above
-from .entity import ConnectorEntity, Shows
+from .entity import ConnectorEntity, Shows, always
 from .site.settings import ChargePointSettings, ConnectorSettings, SiteSettings
 from .site.views import ConnectorView, connector_number
 
@@ -89,7 +89,7 @@ CONNECTOR_NUMBERS = (
         native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
         entity_category=EntityCategory.CONFIG,
         value_fn=lambda view: view.cap_a,
-        available_fn=lambda _view: True,
+        available_fn=always,
         span_fn=cap_span,
         wish_fn=cap_wish,
         refusal="cap_refused",
@@ -101,7 +101,7 @@ CONNECTOR_NUMBERS = (
         entity_category=EntityCategory.CONFIG,
         entity_registry_enabled_default=False,
         value_fn=lambda view: view.priority,
-        available_fn=lambda _view: True,
+        available_fn=always,
         span_fn=priority_span,
         wish_fn=priority_wish,
         refusal="priority_refused",

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
 from .coordinator import ChargeClusterConfigEntry
-from .entity import ConnectorEntity, Shows, described
+from .entity import ConnectorEntity, Shows, always, described
 from .site.views import ConnectorView
 
 PARALLEL_UPDATES = 0
@@ -31,7 +31,7 @@ CONNECTOR_SWITCHES = (
         key="charging",
         translation_key="charging",
         value_fn=lambda view: view.enabled,
-        available_fn=lambda _view: True,
+        available_fn=always,
         wish="enabled",
     ),
 )

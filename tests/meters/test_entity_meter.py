@@ -155,8 +155,8 @@ async def test_neither_currents_nor_powers_are_no_meter(hass: HomeAssistant, sta
 @pytest.mark.parametrize(
     ("state", "key"),
     [
-        ("unknown", "unknown"),
-        ("unavailable", "unavailable"),
+        ("unknown", "entity_unknown"),
+        ("unavailable", "entity_unavailable"),
         ("nan", "not_a_number"),
         ("inf", "not_a_number"),
         ("-inf", "not_a_number"),

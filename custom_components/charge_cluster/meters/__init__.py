@@ -8,6 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Protocol
 
 from ..engine.model import PhaseAmps
@@ -31,11 +32,31 @@ class MeterSample:
     voltage_v: PhaseAmps | None = None
 
 
+class FaultKey(StrEnum):
+    """What can be wrong with a reading."""
+
+    UNREACHABLE = "unreachable"
+    TIMEOUT = "timeout"
+    LINK = "link"
+    """The answer to another request, or no answer that the protocol allows."""
+    SHORT_REPLY = "short_reply"
+    REFUSED = "refused"
+    OTHER_DEVICE = "other_device"
+    MISSING_PHASE = "missing_phase"
+    IMPLAUSIBLE = "implausible"
+    MISSING_ENTITY = "missing_entity"
+    ENTITY_UNAVAILABLE = "entity_unavailable"
+    ENTITY_UNKNOWN = "entity_unknown"
+    NOT_NUMERIC = "not_numeric"
+    NOT_A_NUMBER = "not_a_number"
+    WRONG_UNIT = "wrong_unit"
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class MeterFault:
     """A reading that cannot be used; `key` names the fault for translations, `detail` says what was read."""
 
-    key: str
+    key: FaultKey
     detail: str
 
 

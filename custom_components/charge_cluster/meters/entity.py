@@ -15,7 +15,7 @@ from homeassistant.core import Event, EventStateChangedData, EventStateReportedD
 from homeassistant.helpers.event import async_track_state_change_event, async_track_state_report_event
 
 from ..engine.model import NOMINAL_VOLTAGE_V, PhaseAmps
-from . import MeterFault, MeterSample, ReportSample, plausible
+from . import FaultKey, MeterFault, MeterSample, ReportSample, plausible
 from .settings import EntityMeterSettings, MeterSettings
 
 LEAST_VOLTAGE_V, MOST_VOLTAGE_V = 0.94 * NOMINAL_VOLTAGE_V, 1.1 * NOMINAL_VOLTAGE_V
@@ -35,7 +35,7 @@ VOLTS: Factors = {"V": 1.0, "mV": 0.001}
 class BadState(Exception):
     """A sensor's state is no number; `key` names the fault."""
 
-    def __init__(self, key: str, detail: str) -> None:
+    def __init__(self, key: FaultKey, detail: str) -> None:
         super().__init__(detail)
         self.key = key
 
@@ -82,7 +82,7 @@ class EntityMeter:
         except BadState as fault:
             return MeterFault(key=fault.key, detail=str(fault))
         if not plausible(amps):
-            return MeterFault(key="implausible", detail=f"currents {amps}")
+            return MeterFault(key=FaultKey.IMPLAUSIBLE, detail=f"currents {amps}")
         oldest = min(state.last_reported_timestamp for state in states.values())
         age = max(0.0, time.time() - oldest)
         return MeterSample(
@@ -95,9 +95,11 @@ class EntityMeter:
     def _state(self, entity: str) -> State:
         state = self._hass.states.get(entity)
         if state is None:
-            raise BadState("missing_entity", f"{entity} does not exist")
-        if state.state in {STATE_UNAVAILABLE, STATE_UNKNOWN}:
-            raise BadState(state.state, f"{entity} is {state.state}")
+            raise BadState(FaultKey.MISSING_ENTITY, f"{entity} does not exist")
+        if state.state == STATE_UNAVAILABLE:
+            raise BadState(FaultKey.ENTITY_UNAVAILABLE, f"{entity} is unavailable")
+        if state.state == STATE_UNKNOWN:
+            raise BadState(FaultKey.ENTITY_UNKNOWN, f"{entity} is unknown")
         return state
 
     def _amps(self, states: Mapping[str, State], watts: PhaseAmps | None, volts: PhaseAmps | None) -> PhaseAmps:
@@ -105,7 +107,7 @@ class EntityMeter:
         if amps is not None:
             return amps
         if watts is None:
-            raise BadState("missing_entity", "neither currents nor powers are chosen")
+            raise BadState(FaultKey.MISSING_ENTITY, "neither currents nor powers are chosen")
         if volts is None:
             volts = _worst_volts(watts)
         return (watts[0] / volts[0], watts[1] / volts[1], watts[2] / volts[2])
@@ -116,7 +118,7 @@ class EntityMeter:
         least, most = PLAUSIBLE_VOLTS
         volts = [_number(states[entity], VOLTS) for entity in self._voltages]
         if not all(least <= volt <= most for volt in volts):
-            raise BadState("implausible", f"voltages {volts}")
+            raise BadState(FaultKey.IMPLAUSIBLE, f"voltages {volts}")
         return (volts[0], volts[1], volts[2])
 
     def _three(
@@ -140,13 +142,13 @@ def _number(state: State, units: Factors) -> float:
     try:
         value = float(state.state)
     except ValueError:
-        raise BadState("not_numeric", f"{state.entity_id} is {state.state!r}") from None
+        raise BadState(FaultKey.NOT_NUMERIC, f"{state.entity_id} is {state.state!r}") from None
     if not math.isfinite(value):
-        raise BadState("not_a_number", f"{state.entity_id} is {state.state}")
+        raise BadState(FaultKey.NOT_A_NUMBER, f"{state.entity_id} is {state.state}")
     unit = state.attributes.get(ATTR_UNIT_OF_MEASUREMENT)
     factor = units.get(str(unit))
     if factor is None:
-        raise BadState("wrong_unit", f"{state.entity_id} is in {unit}")
+        raise BadState(FaultKey.WRONG_UNIT, f"{state.entity_id} is in {unit}")
     return value * factor
 
 

@@ -14,7 +14,7 @@ from ..modbus.link import DeviceFault, LinkFault, ModbusLinks
 from ..modbus.profile import SUNSPEC, MeterProfile, MeterValues, MissingPhase, profiles, read_values
 from ..modbus.scan import find_sunspec
 from ..ocpp.protocols import Clock
-from . import MeterFault, MeterSample, ReportSample, plausible
+from . import FaultKey, MeterFault, MeterSample, ReportSample, plausible
 from .settings import MeterSettings, ModbusMeterSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -75,15 +75,15 @@ class ModbusMeter:
             values = await self._values()
         except LinkFault as fault:
             self._map = None
-            return MeterFault(key=fault.key, detail=fault.detail)
+            return MeterFault(key=FaultKey(fault.key), detail=fault.detail)
         except DeviceFault as fault:
             self._map = None
-            return MeterFault(key="refused", detail=str(fault))
+            return MeterFault(key=FaultKey.REFUSED, detail=str(fault))
         except MissingPhase as fault:
-            return MeterFault(key="missing_phase", detail=str(fault))
+            return MeterFault(key=FaultKey.MISSING_PHASE, detail=str(fault))
         except OtherDevice as fault:
             self._map = None
-            return MeterFault(key="other_device", detail=str(fault))
+            return MeterFault(key=FaultKey.OTHER_DEVICE, detail=str(fault))
         return self._sample(values, asked_at)
 
     async def _values(self) -> MeterValues:
@@ -116,7 +116,7 @@ class ModbusMeter:
         factor = -self._settings.ratio if self._settings.inverted else self._settings.ratio
         amps: PhaseAmps = (values.amps[0] * factor, values.amps[1] * factor, values.amps[2] * factor)
         if not plausible(amps):
-            return MeterFault(key="implausible", detail=f"currents {values.amps}")
+            return MeterFault(key=FaultKey.IMPLAUSIBLE, detail=f"currents {values.amps}")
         power, imported, exported = values.power_w, values.energy_import_wh, values.energy_export_wh
         if self._settings.inverted:
             imported, exported = exported, imported

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from ..engine.model import MeterReading
-from ..meters import Meter, MeterFault, MeterSample
+from ..meters import FaultKey, Meter, MeterFault, MeterSample
 from .settings import MeterSettings
 from .views import MeterView
 
@@ -16,7 +16,9 @@ TIMEOUT_INTERVALS = 3.0
 FIRST_INTERVAL_S = 1.0
 LEARNING_RATE = 0.1
 
-SILENT_FAULTS = frozenset({"unreachable", "timeout", "link", "refused", "short_reply", "busy"})
+SILENT_FAULTS = frozenset(
+    {FaultKey.UNREACHABLE, FaultKey.TIMEOUT, FaultKey.LINK, FaultKey.REFUSED, FaultKey.SHORT_REPLY}
+)
 """Faults of the way to the meter: its last sample stays good until it is too old."""
 
 
@@ -85,5 +87,5 @@ class MeterState:
             energy_export_wh=None if sample is None else sample.energy_export_wh,
             voltage_v=None if sample is None else sample.voltage_v,
             age_s=None if sample is None else max(0.0, now - sample.measured_at),
-            fault=None if self.fault is None else self.fault.key,
+            fault=None if self.fault is None else self.fault.key.value,
         )

@@ -33,7 +33,7 @@ from ..configuration import (
     site_settings,
     with_charge_points,
 )
-from ..const import DEFAULT_PORT, DOMAIN, MAXIMUM_PRIORITY, SUPPLY_ID, Key, SubentryType
+from ..const import DEFAULT_PORT, DOMAIN, MAXIMUM_PRIORITY, ONE_PHASE, SUPPLY_ID, Key, SubentryType
 from ..site.settings import ChargePointSettings, ListenerSettings, Security
 from . import (
     MAXIMUM_CONNECTOR_A,
@@ -62,9 +62,6 @@ KEY_BYTES = 10
 
 IDENTITY = re.compile(r"[\w.:*\-|=+@()]{1,48}", re.ASCII)
 """What a charge point may be called in the path of its address: OCPP's identifier characters, 48 at most."""
-
-ONE_PHASE = "1"
-THREE_PHASES = "3"
 
 IN_TURN = "in_turn"
 """Instead of one rotation for many charge points: the next one begins on the next phase."""

@@ -1,0 +1,550 @@
+"""Sensors: what is measured, decided and counted, of every connector, charge point, circuit and meter.
+
+Eight entities of a connector are shown unless a user wants more: those that say what it does, why, and how much it has
+charged. Everything else is there, disabled, so that three hundred connectors do not flood the recorder. What is
+measured is marked as such and written seldom; what is decided is written at once (see `entity`).
+"""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, override
+
+from homeassistant.components.sensor import (
+    SensorDeviceClass,
+    SensorEntity,
+    SensorEntityDescription,
+    SensorStateClass,
+)
+from homeassistant.const import (
+    PERCENTAGE,
+    EntityCategory,
+    UnitOfElectricCurrent,
+    UnitOfElectricPotential,
+    UnitOfEnergy,
+    UnitOfPower,
+    UnitOfTime,
+)
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.entity import Entity
+from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
+from homeassistant.util import dt as dt_util
+
+from .const import ONE_PHASE, Key
+from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, Subject
+from .engine.model import PHASES, PhaseAmps, Reason, VehicleState
+from .entity import (
+    ChargePointEntity,
+    CircuitEntity,
+    ConnectorEntity,
+    MeterEntity,
+    Shows,
+    SubjectEntity,
+    always,
+    described,
+)
+from .meters import FaultKey
+from .site.views import ChargePointView, CircuitView, ConnectorView, MeterView
+
+PARALLEL_UPDATES = 0
+
+WH_PER_KWH = 1000.0
+NO_FAULT = "none"
+
+NOISE_A = 0.3
+NOISE_W = 70.0
+"""0.3 A at 230 V."""
+NOISE_V = 1.0
+NOISE_KWH = 0.1
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectorSensorDescription(SensorEntityDescription, Shows[ConnectorView]):
+    """Something to be told of a connector."""
+
+    reset_fn: Callable[[ConnectorView], datetime | None] = lambda _view: None
+    """Since when a total counts."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ChargePointSensorDescription(SensorEntityDescription, Shows[ChargePointView]):
+    """Something to be told of a charge point as a whole."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CircuitSensorDescription(SensorEntityDescription, Shows[CircuitView]):
+    """Something to be told of the supply or a cluster."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MeterSensorDescription(SensorEntityDescription, Shows[MeterView]):
+    """Something to be told of a meter."""
+
+
+def phase_of(amps: PhaseAmps | None, phase: int) -> float | None:
+    """Return the value of one phase, to 0.1."""
+    return None if amps is None else round(amps[phase], 1)
+
+
+def by_phase(amps: PhaseAmps) -> dict[str, float]:
+    """Return all three phases as attributes."""
+    return {f"l{phase + 1}": round(amps[phase], 1) for phase in PHASES}
+
+
+def kwh(wh: float | None) -> float | None:
+    """Return an energy as it is shown."""
+    return None if wh is None else wh / WH_PER_KWH
+
+
+def moment(at: float | None) -> datetime | None:
+    """Return a POSIX time as a date, to the second."""
+    return None if at is None else datetime.fromtimestamp(round(at), UTC)
+
+
+def _session_start(view: ConnectorView) -> datetime | None:
+    return None if view.session is None else moment(view.session.started_at)
+
+
+def _session_duration(view: ConnectorView) -> float | None:
+    if view.session is None:
+        return None
+    return max(0.0, round(dt_util.utcnow().timestamp() - view.session.started_at))
+
+
+def _why(view: ConnectorView) -> dict[str, Any]:
+    expected_at = moment(view.expected_at)
+    return {
+        "circuit": view.reason_circuit,
+        "expected_at": None if expected_at is None else expected_at.isoformat(),
+        "queue_position": view.queue_position,
+    }
+
+
+def _connector_amps(
+    key: str, value_fn: Callable[[ConnectorView], float | None], **more: Any
+) -> ConnectorSensorDescription:
+    """Return the description of a current of a connector that was decided."""
+    return ConnectorSensorDescription(
+        key=key,
+        translation_key=key,
+        device_class=SensorDeviceClass.CURRENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=value_fn,
+        **more,
+    )
+
+
+def _terminal_current(phase: int) -> ConnectorSensorDescription:
+    """Return the description of what is drawn on one phase of the connector's own terminals."""
+    return ConnectorSensorDescription(
+        key=f"current_l{phase + 1}",
+        translation_key=f"current_l{phase + 1}",
+        device_class=SensorDeviceClass.CURRENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: phase_of(view.drawn_a, phase),
+        measured=True,
+        least_change=NOISE_A,
+    )
+
+
+CONNECTOR_SENSORS: tuple[ConnectorSensorDescription, ...] = (
+    ConnectorSensorDescription(
+        key="status",
+        translation_key="status",
+        device_class=SensorDeviceClass.ENUM,
+        options=[state.value for state in VehicleState],
+        value_fn=lambda view: view.vehicle.value,
+    ),
+    ConnectorSensorDescription(
+        key="power",
+        translation_key="power",
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=lambda view: None if view.power_w is None else round(view.power_w),
+        measured=True,
+        least_change=NOISE_W,
+    ),
+    ConnectorSensorDescription(
+        key="energy",
+        translation_key="energy",
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        suggested_display_precision=1,
+        value_fn=lambda view: kwh(view.energy_wh),
+        measured=True,
+        least_change=NOISE_KWH,
+    ),
+    _connector_amps("limit", lambda view: view.limit_a),
+    ConnectorSensorDescription(
+        key="limit_reason",
+        translation_key="limit_reason",
+        device_class=SensorDeviceClass.ENUM,
+        options=[reason.value for reason in Reason],
+        value_fn=lambda view: view.reason.value,
+        attributes_fn=_why,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        key="session_energy",
+        translation_key="session_energy",
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        state_class=SensorStateClass.TOTAL,
+        suggested_display_precision=2,
+        value_fn=lambda view: None if view.session is None else kwh(view.session.energy_wh),
+        reset_fn=_session_start,
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_KWH,
+    ),
+    *(_terminal_current(phase) for phase in PHASES),
+    ConnectorSensorDescription(
+        key="session_start",
+        translation_key="session_start",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_registry_enabled_default=False,
+        value_fn=_session_start,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        key="session_duration",
+        translation_key="session_duration",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        suggested_unit_of_measurement=UnitOfTime.MINUTES,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=False,
+        value_fn=_session_duration,
+        available_fn=always,
+        measured=True,
+    ),
+    ConnectorSensorDescription(
+        key="soc",
+        translation_key="soc",
+        device_class=SensorDeviceClass.BATTERY,
+        native_unit_of_measurement=PERCENTAGE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: view.soc_percent,
+        measured=True,
+        least_change=1.0,
+    ),
+    ConnectorSensorDescription(
+        key="queue_position",
+        translation_key="queue_position",
+        entity_registry_enabled_default=False,
+        value_fn=lambda view: view.queue_position,
+        available_fn=always,
+    ),
+    _connector_amps("target", lambda view: view.target_a, available_fn=always, entity_registry_enabled_default=False),
+    _connector_amps(
+        "worst_case",
+        lambda view: round(view.worst_case_a, 1),
+        available_fn=always,
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        measured=True,
+        least_change=NOISE_A,
+    ),
+    _connector_amps(
+        "fallback",
+        lambda view: view.fallback_a,
+        available_fn=always,
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    ConnectorSensorDescription(
+        key="charger_status",
+        translation_key="charger_status",
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: view.status,
+    ),
+    ConnectorSensorDescription(
+        key="error_code",
+        translation_key="error_code",
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: view.error,
+    ),
+)
+
+CHARGE_POINT_SENSORS = (
+    ChargePointSensorDescription(
+        key="last_heard",
+        translation_key="last_heard",
+        device_class=SensorDeviceClass.TIMESTAMP,
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: moment(view.last_heard_at),
+        available_fn=always,
+    ),
+)
+
+
+def _circuit_amps(key: str, value_fn: Callable[[CircuitView], float | None], **more: Any) -> CircuitSensorDescription:
+    """Return the description of a current of a circuit."""
+    return CircuitSensorDescription(
+        key=key,
+        translation_key=key,
+        device_class=SensorDeviceClass.CURRENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=value_fn,
+        measured=True,
+        least_change=NOISE_A,
+        **more,
+    )
+
+
+def circuit_phase_sensors(phase: int) -> tuple[CircuitSensorDescription, ...]:
+    """Return the sensors that a circuit has of each phase."""
+    name = f"l{phase + 1}"
+    return (
+        _circuit_amps(f"load_{name}", lambda view: phase_of(view.load_a, phase)),
+        _circuit_amps(f"headroom_{name}", lambda view: phase_of(view.headroom_a, phase)),
+        _circuit_amps(
+            f"base_load_{name}", lambda view: phase_of(view.base_load_a, phase), entity_registry_enabled_default=False
+        ),
+        _circuit_amps(
+            f"charging_current_{name}",
+            lambda view: phase_of(view.ev_load_a, phase),
+            entity_registry_enabled_default=False,
+        ),
+    )
+
+
+CIRCUIT_SENSORS = (
+    CircuitSensorDescription(
+        key="charging_power",
+        translation_key="charging_power",
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=lambda view: round(view.ev_power_w),
+        measured=True,
+        least_change=NOISE_W,
+    ),
+    CircuitSensorDescription(
+        key="vehicles_charging",
+        translation_key="vehicles_charging",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=lambda view: view.charging,
+    ),
+    CircuitSensorDescription(
+        key="waiting",
+        translation_key="waiting",
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        value_fn=lambda view: view.waiting,
+    ),
+    CircuitSensorDescription(
+        key="if_all_dies",
+        translation_key="if_all_dies",
+        device_class=SensorDeviceClass.CURRENT,
+        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=0,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: round(max(view.if_all_dies_a), 1),
+        attributes_fn=lambda view: by_phase(view.if_all_dies_a),
+    ),
+    _circuit_amps(
+        "worst_case",
+        lambda view: round(max(view.worst_case_a), 1),
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+    ),
+    CircuitSensorDescription(
+        key="reaction_time",
+        translation_key="reaction_time",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: round(view.reaction_time_s, 1),
+        measured=True,
+        least_change=0.5,
+    ),
+)
+
+
+def meter_phase_sensors(phase: int) -> tuple[MeterSensorDescription, ...]:
+    """Return the sensors that a meter has of each phase."""
+    name = f"l{phase + 1}"
+    return (
+        MeterSensorDescription(
+            key=f"current_{name}",
+            translation_key=f"current_{name}",
+            device_class=SensorDeviceClass.CURRENT,
+            native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=1,
+            value_fn=lambda view: phase_of(view.amps, phase),
+            measured=True,
+            least_change=NOISE_A,
+        ),
+        MeterSensorDescription(
+            key=f"voltage_{name}",
+            translation_key=f"voltage_{name}",
+            device_class=SensorDeviceClass.VOLTAGE,
+            native_unit_of_measurement=UnitOfElectricPotential.VOLT,
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=0,
+            entity_registry_enabled_default=False,
+            value_fn=lambda view: phase_of(view.voltage_v, phase),
+            measured=True,
+            least_change=NOISE_V,
+        ),
+    )
+
+
+def _meter_energy(key: str, value_fn: Callable[[MeterView], float | None], **more: Any) -> MeterSensorDescription:
+    """Return the description of one of the registers of a meter."""
+    return MeterSensorDescription(
+        key=key,
+        translation_key=key,
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        state_class=SensorStateClass.TOTAL_INCREASING,
+        suggested_display_precision=1,
+        value_fn=value_fn,
+        measured=True,
+        least_change=NOISE_KWH,
+        **more,
+    )
+
+
+METER_SENSORS = (
+    MeterSensorDescription(
+        key="power",
+        translation_key="power",
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=lambda view: None if view.power_w is None else round(view.power_w),
+        measured=True,
+        least_change=NOISE_W,
+    ),
+    _meter_energy("energy_import", lambda view: kwh(view.energy_import_wh)),
+    _meter_energy("energy_export", lambda view: kwh(view.energy_export_wh), entity_registry_enabled_default=False),
+    MeterSensorDescription(
+        key="age",
+        translation_key="age",
+        device_class=SensorDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        entity_registry_enabled_default=False,
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: None if view.age_s is None else round(view.age_s, 1),
+        available_fn=always,
+        measured=True,
+        least_change=1.0,
+    ),
+    MeterSensorDescription(
+        key="fault",
+        translation_key="fault",
+        device_class=SensorDeviceClass.ENUM,
+        options=[NO_FAULT, *(fault.value for fault in FaultKey)],
+        entity_category=EntityCategory.DIAGNOSTIC,
+        value_fn=lambda view: NO_FAULT if view.fault is None else view.fault,
+        available_fn=always,
+    ),
+)
+
+
+class _Sensor[ViewT](SubjectEntity[ViewT], SensorEntity):
+    """A sensor that shows what its description takes out of the picture."""
+
+    @property
+    @override
+    def native_value(self) -> Any:
+        return self.value
+
+
+class ConnectorSensor(_Sensor[ConnectorView], ConnectorEntity):
+    """What is told of a connector."""
+
+    entity_description: ConnectorSensorDescription
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        view = self.picture()
+        return None if view is None else self.entity_description.reset_fn(view)
+
+
+class ChargePointSensor(_Sensor[ChargePointView], ChargePointEntity):
+    """What is told of a charge point."""
+
+    entity_description: ChargePointSensorDescription
+
+
+class CircuitSensor(_Sensor[CircuitView], CircuitEntity):
+    """What is told of the supply or a cluster."""
+
+    entity_description: CircuitSensorDescription
+
+
+class MeterSensor(_Sensor[MeterView], MeterEntity):
+    """What is told of a meter."""
+
+    entity_description: MeterSensorDescription
+
+
+def phases_of(coordinator: SiteCoordinator) -> tuple[int, ...]:
+    """Return the phases that the supply of a site has."""
+    return PHASES[:1] if coordinator.entry.data.get(Key.PHASES) == ONE_PHASE else PHASES
+
+
+def connector_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
+    """Return the sensors of a connector, without the phases that its site does not have."""
+    missing = {f"current_l{phase + 1}" for phase in PHASES if phase not in phases_of(coordinator)}
+    shown = (description for description in CONNECTOR_SENSORS if description.key not in missing)
+    return described(ConnectorSensor, shown)(coordinator, subject)
+
+
+def circuit_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
+    """Return the sensors of a circuit, without the phases that its site does not have."""
+    phases = (sensor for phase in phases_of(coordinator) for sensor in circuit_phase_sensors(phase))
+    return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS))(coordinator, subject)
+
+
+def meter_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
+    """Return the sensors of a meter, without the phases that its site does not have."""
+    phases = (sensor for phase in phases_of(coordinator) for sensor in meter_phase_sensors(phase))
+    return described(MeterSensor, (*phases, *METER_SENSORS))(coordinator, subject)
+
+
+async def async_setup_entry(
+    hass: HomeAssistant, entry: ChargeClusterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
+) -> None:
+    """Make the sensors of everything that is there and that comes."""
+    del hass
+    entry.runtime_data.coordinator.add_platform(
+        async_add_entities,
+        connector=connector_sensors,
+        charge_point=described(ChargePointSensor, CHARGE_POINT_SENSORS),
+        circuit=circuit_sensors,
+        meter=meter_sensors,
+    )
