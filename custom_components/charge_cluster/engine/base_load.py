@@ -38,6 +38,8 @@ class BaseMemory:
     settled_at: float = float("-inf")
     peaks: tuple[tuple[int, PhaseAmps], ...] = ()
     """The highest belief in each of the last seconds."""
+    stuck: bool = False
+    """Whether the meter was caught repeating itself; it is believed again when it shows another value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,11 @@ def follow(
     memory: BaseMemory, reading: MeterReading, below: Sequence[tuple[Connector, DrawBound]], now: float
 ) -> tuple[BaseMemory, BaseLoad]:
     """Return what to remember and the base load at a pass, given the connectors with a vehicle below the meter."""
+    if memory.stuck and reading.amps != memory.readings[-1].amps:
+        memory = BaseMemory()  # what it said before was not the base load
     memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
+    if not memory.stuck and _repeats_itself(memory, below):
+        memory = replace(memory, stuck=True)
     seen = base_interval(reading, below)
     believed = follow_base(memory.settled, seen)
     peaks = _remember_peak(memory.peaks, believed, now)
@@ -117,7 +123,7 @@ def follow(
     )
 
 
-def frozen(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> bool:
+def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> bool:
     """Return whether the meter repeats one value although our vehicles provably stepped meanwhile.
 
     Only a step that two-sided bounds prove counts, and only values that are the same to the last digit.

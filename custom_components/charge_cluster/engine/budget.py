@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from .base_load import BaseMemory, follow, frozen
+from .base_load import BaseMemory, follow
 from .guard import DrawBound
 from .model import NO_AMPS, PHASES, Circuit, Connector, MeterScope, PhaseAmps, VehicleState, plus
 from .seat import Seat
@@ -82,7 +82,7 @@ def _base_of(  # noqa: PLR0917 - one call, from the stage above
         return declared, declared
     after, load = follow(before, reading, below, snapshot.now)
     memories[circuit_id] = after
-    if frozen(after, below):
+    if after.stuck:
         stale.add(circuit_id)
         return declared, declared
     if reading.scope is MeterScope.EVS_ONLY:

@@ -25,6 +25,9 @@ the two of a limit obeys it. It is counted as measured all the same."""
 SAME_A = 1e-6
 """Currents closer than this are equal but for float noise."""
 
+CLOCK_SLACK_S = 2.0
+"""By how much the times of a meter's sample and of a change at a charger may be off against each other."""
+
 CAR_SETTLING_S = 15.0
 """After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
 
@@ -296,11 +299,7 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
 
 def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     """Return the most that the connector can have drawn at a time."""
-    most = bound.held_a
-    for past in reversed(bound.helds):
-        most = max(most, past.amps)
-        if past.at <= at:
-            break
+    most = _held_around(bound, at)
     before = after = None
     for draw in bound.draws:
         if draw.at <= at:
@@ -317,6 +316,19 @@ def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     phases = connector.phases
     l1, l2, l3 = (most if phase in phases else 0.0 for phase in PHASES)
     return (l1, l2, l3)
+
+
+def _held_around(bound: DrawBound, at: float) -> float:
+    """Return the most that it was held to at a time, give or take what the clocks of meter and charger may differ."""
+    most = 0.0 if bound.helds else bound.held_a
+    until = float("inf")
+    for past in reversed(bound.helds):
+        if until < at - CLOCK_SLACK_S:
+            break
+        if past.at <= at + CLOCK_SLACK_S:
+            most = max(most, past.amps)
+        until = past.at
+    return most
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
