@@ -10,6 +10,7 @@ from homeassistant.helpers import entity_registry as er
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.charge_cluster.site.settings import ConnectorWish
+from custom_components.charge_cluster.site.views import ConnectorView
 from tests.ocpp.charge_point import ChargePoint, limits_of, sampled
 from tests.site_entry import DOMAIN, subentry_called
 
@@ -75,12 +76,16 @@ class Controls:
 
     async def targeted(self, amps: float) -> None:
         """Wait until the site means to give the connector so many amps."""
+        await self.sees(lambda view: view.target_a == amps)
+
+    async def sees(self, seen: Callable[[ConnectorView], bool]) -> None:
+        """Wait until the connector is, in the picture of the site, as it should be."""
         site = self.entry.runtime_data.site
         news = asyncio.Event()
         end = site.subscribe(f"connector:{self.prefix}", news.set)
         try:
             async with asyncio.timeout(PATIENCE_S):
-                while site.connectors[self.prefix].target_a != amps:
+                while not seen(site.connectors[self.prefix]):
                     await news.wait()
                     news.clear()
         finally:

@@ -23,7 +23,7 @@ from custom_components.charge_cluster.chargers import (
 )
 from custom_components.charge_cluster.engine.controller import Command
 from custom_components.charge_cluster.engine.model import PhaseAmps, VehicleState
-from custom_components.charge_cluster.meters import MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.settings import (
@@ -226,7 +226,7 @@ class WirelessMeter:
         at, amps = next((p for p in reversed(self.past) if p[0] <= now - self.lag_s), self.past[0])
         self.report(MeterSample(amps=self.frozen or amps, measured_at=at))
 
-    def fail(self, key: str) -> None:
+    def fail(self, key: FaultKey) -> None:
         if self.report is not None:
             self.report(MeterFault(key=key, detail="simulated"))
 

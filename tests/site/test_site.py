@@ -6,6 +6,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.charge_cluster.engine.model import Reason
+from custom_components.charge_cluster.meters import FaultKey
 from custom_components.charge_cluster.site.proof import SettingsError
 from custom_components.charge_cluster.site.settings import ConnectorWish
 from tests.site.physical import PhysicalSite, a_charge_point, a_site
@@ -84,7 +85,7 @@ def test_without_a_declared_base_load_a_dead_meter_stops_charging(loop: VirtualL
         site.plug("P1", maximum_a=32.0)
         await site.run(120)
         assert site.limits()[0] == 32.0
-        site.meters["supply"].fail("not_a_number")
+        site.meters["supply"].fail(FaultKey.NOT_A_NUMBER)
         site.meters["supply"].silent = True
         await site.run(10)
         view = site.site.connectors["p1/1"]

@@ -562,12 +562,12 @@ class Site:
         self._decision = decision
         places = {key: place for place, key in enumerate(decision.queue, start=1)}
         for key, state in self._states.items():
+            before = (state.limit, state.queue_position, guard.worst_case_a(state.connector, state.bound))
             state.bound = decision.bounds[key]
-            limit, place = decision.limits[key], places.get(key)
-            if limit != state.limit or place != state.queue_position:
-                state.limit, state.queue_position = limit, place
-                if not state.leaving:
-                    self._show_connector(state)
+            state.limit, state.queue_position = decision.limits[key], places.get(key)
+            now_shown = (state.limit, state.queue_position, guard.worst_case_a(state.connector, state.bound))
+            if now_shown != before and not state.leaving:
+                self._show_connector(state)
         for command in decision.commands:
             state = self._states[command.connector_id]
             point = self._points.get(state.charge_point_id)
