@@ -33,12 +33,12 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark what lies in tests/e2e, and keep it on one worker: two Home Assistants at once starve each other."""
+    """Mark what lies in tests/e2e, and keep a module of it on one worker: each test starts a Home Assistant."""
     end_to_end = Path(__file__).parent / "e2e"
     for item in items:
         if end_to_end in item.path.parents:
             item.add_marker(pytest.mark.e2e)
-            item.add_marker(pytest.mark.xdist_group("e2e"))
+            item.add_marker(pytest.mark.xdist_group(f"e2e {item.path.stem}"))
 
 
 @pytest.fixture(autouse=True)

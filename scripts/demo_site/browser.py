@@ -48,7 +48,7 @@ async def opened_browser(executable: str) -> AsyncIterator[Browser]:
 
 
 async def logged_in(
-    browser: Browser, client: HomeAssistantClient, *, width: int = 1280, height: int = 900, dark: bool = False
+    browser: Browser, client: HomeAssistantClient, *, width: int = 1280, height: int = 800, dark: bool = False
 ) -> Page:
     """Return a page that is logged in, with nothing on it yet."""
     context = await _context(browser, width=width, height=height, dark=dark)
@@ -67,7 +67,7 @@ async def logged_in(
 
 async def logged_out(browser: Browser) -> Page:
     """Return a page of somebody who is not logged in."""
-    return await (await _context(browser, width=1280, height=900, dark=False)).new_page()
+    return await (await _context(browser, width=1280, height=800, dark=False)).new_page()
 
 
 async def go_to(page: Page, url: str) -> None:
@@ -76,6 +76,7 @@ async def go_to(page: Page, url: str) -> None:
     await page.locator("home-assistant-main partial-panel-resolver > *").first.wait_for(
         state="attached", timeout=SHOWN_WITHIN_MS
     )
+    await page.locator("#ha-launch-screen").wait_for(state="detached", timeout=SHOWN_WITHIN_MS)
 
 
 async def _context(browser: Browser, *, width: int, height: int, dark: bool) -> BrowserContext:

@@ -1,14 +1,28 @@
 """What Home Assistant recorded of a run, asked for as an automation would: through the integration's own actions."""
 
+from collections import Counter
+from collections.abc import Iterable
+
 from .client import HomeAssistantClient, Json
 from .commissioning import DOMAIN, CommissionedSite
-from .shown import shown_of
+from .shown import UNKNOWN, shown_of
 
 
 async def records_of(client: HomeAssistantClient, site: CommissionedSite) -> Json:
-    """Return the figures of a run."""
+    """Return what Home Assistant shows at the end of a run: energies in kWh, limits in A, and why."""
     shown = await shown_of(client, site)
-    return {"entities": len(shown.by_unique_id)}
+    return {
+        "entities": len(shown.by_unique_id),
+        "energy_kwh": _sum(shown.all("energy")),
+        "session_energy_kwh": _sum(shown.all("session_energy")),
+        "limits_a": [float(state) for state in shown.all("limit") if state not in UNKNOWN],
+        "reasons": dict(Counter(shown.all("limit_reason"))),
+        "statuses": dict(Counter(shown.all("status"))),
+    }
+
+
+def _sum(states: Iterable[str]) -> float:
+    return round(sum(float(state) for state in states if state not in UNKNOWN), 3)
 
 
 async def sessions_of(client: HomeAssistantClient, site: CommissionedSite) -> list[Json]:

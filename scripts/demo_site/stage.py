@@ -77,6 +77,7 @@ class Stage:
         folder: Path,
         *,
         port: int | None = None,
+        ports: Ports | None = None,
         fresh: bool = False,
         strangers: Collection[str] = (),
         on_time_min: float = DEFAULT_ON_TIME_MIN,
@@ -88,6 +89,7 @@ class Stage:
             scenario: what is simulated.
             folder: Home Assistant's configuration; made where it is missing.
             port: of Home Assistant; None: any free one.
+            ports: all of them, where somebody else has seen to it that they are free.
             fresh: forget what an earlier run set up.
             strangers: charge points that nobody accepts; they go on dialling in.
             on_time_min: how long a car keeps its place where not all can charge at once.
@@ -96,6 +98,7 @@ class Stage:
         self.scenario = scenario
         self.folder = folder
         self._port = port
+        self._ports = ports
         self._fresh = fresh
         self._accepted = [p.identity for p in scenario.charge_points if p.identity not in strangers]
         self._on_time_min = on_time_min
@@ -223,6 +226,12 @@ class Stage:
         unique_id = f"charge_point:{identity}"
         return next(str(subentry["subentry_id"]) for subentry in listed if subentry["unique_id"] == unique_id)
 
+    async def offers(self, action: str) -> bool:
+        """Return whether the integration has an action of this name."""
+        async with self.client.websocket() as socket:
+            actions = await socket.call("get_services")
+        return action in actions.get(DOMAIN, {})
+
     async def running_sessions(self) -> set[tuple[str, str]]:
         """Return the sessions that Home Assistant believes to run, each as its connector and its id."""
         recorded = await sessions_of(self.client, self.site)
@@ -270,6 +279,8 @@ class Stage:
         (self.folder / MARK).touch()
 
     def _choose_ports(self, memory: Memory | None) -> Ports:
+        if self._ports is not None:
+            return self._ports
         if self._port is not None and not is_free(self._port):
             raise PortTaken(f"port {self._port} is used by something else")
         return Ports(

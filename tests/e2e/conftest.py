@@ -7,14 +7,13 @@ from pathlib import Path
 import pytest
 
 from scripts.demo_site.commissioning import DEFAULT_ON_TIME_MIN
-from scripts.demo_site.stage import Stage, free_port
+from scripts.demo_site.stage import Ports, Stage
 from simulator import Scenario
+
+from ..site_entry import free_port
 
 type Opening = Callable[..., Awaitable[Stage]]
 """Takes a scenario; `strangers` that nobody accepts for now, and `on_time_min`, how long a place is kept."""
-
-HOME_ASSISTANT_PORT = 18123
-"""Away from one that a developer may be running."""
 
 
 @pytest.fixture
@@ -28,7 +27,7 @@ async def opened(tmp_path: Path) -> AsyncIterator[Opening]:
             stage = Stage(
                 scenario,
                 tmp_path / scenario.name,
-                port=free_port(HOME_ASSISTANT_PORT),
+                ports=Ports(home_assistant=free_port(), ocpp=free_port(), meter=free_port()),
                 strangers=strangers,
                 on_time_min=on_time_min,
             )

@@ -83,7 +83,7 @@ async def _shows_amps(page: Page, name: str, *, at_least: float) -> None:
     """See that a row of the page shows a current."""
     row = page.locator("hui-sensor-entity-row, hui-number-entity-row").filter(has_text=name).first
     await expect(row).to_contain_text(re.compile(r"\d\s*A"), timeout=SHOWN_WITHIN_MS)
-    figure = re.search(r"([\d.]+)\s*A", await row.inner_text())
+    figure = re.search(r"([\d.]+)\s*A", await row.aria_snapshot())
     assert figure is not None
     assert float(figure[1]) >= at_least
 

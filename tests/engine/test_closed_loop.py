@@ -10,7 +10,7 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, Reason, SharingRule
 
-from .closed_loop import Car, Stage
+from .closed_loop import Car, Charger, Stage
 from .sites import a_circuit, a_connector, a_stage, all_phases, named
 
 REACTION_S = 12.0
@@ -455,6 +455,7 @@ def happenings() -> st.SearchStrategy[list[Happening]]:
 
 
 def happen(stage: Stage, what: Happening) -> None:
+    """Let it happen, where it can."""
     key = list(stage.chargers)[what.charger]
     charger = stage.chargers[key]
     match what.kind:
@@ -470,6 +471,13 @@ def happen(stage: Stage, what: Happening) -> None:
             stage.cut(key)
         case "reconnect" if not charger.online:
             stage.reconnect(key)
+        case _:
+            misbehave(charger, what)
+
+
+def misbehave(charger: Charger, what: Happening) -> None:
+    """Let the charger do worse, or well again."""
+    match what.kind:
         case "mute":
             charger.answers = False
         case "speak":
@@ -480,8 +488,6 @@ def happen(stage: Stage, what: Happening) -> None:
             charger.refuses = True
         case "unmeasured":
             charger.measures = False
-        case _:
-            pass
 
 
 @settings(deadline=None, max_examples=60)
