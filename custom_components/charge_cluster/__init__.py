@@ -27,6 +27,7 @@ from .engine.topology import TopologyError
 from .host_clock import HostClock
 from .meters.entity import entity_meters
 from .newcomers import discover_again, watch_newcomers
+from .services import async_setup_services
 from .site.installation import CannotListen, Installation, PortInUse
 from .site.proof import SettingsError
 
@@ -49,6 +50,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Set up what the domain offers without an entry."""
     del config
     hass.data[DOMAIN_DATA] = Domain()
+    async_setup_services(hass)
 
     @callback
     def ignored_no_more(entry: ConfigEntry) -> None:

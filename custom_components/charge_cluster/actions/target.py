@@ -1,0 +1,224 @@
+"""What an action is about: devices of ours, and what lies below them.
+
+A device stands for all that sits on it: a charge point with one connector for both, the site's for its supply too. A
+cluster or a site stands for everything below it.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import cast
+
+import homeassistant.helpers.config_validation as cv
+import voluptuous as vol
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
+from homeassistant.core import HomeAssistant, ServiceCall, callback
+from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers.service import async_get_config_entry, async_get_device_and_config_entry
+
+from ..const import DOMAIN
+from ..coordinator import ChargeClusterConfigEntry, Subject, SubjectKind
+from ..devices import DeviceMissing
+from ..site.settings import ChargePointSettings, CircuitSettings, SiteSettings
+from ..site.site import Site
+from ..site.views import connector_key
+
+MOST_DEVICES = 500
+"""In one call: more than the charge points of a large site."""
+
+WHAT = "what"
+"""Either devices are named or a site."""
+
+DEVICES = {
+    vol.Required(ATTR_DEVICE_ID): vol.All(cv.ensure_list, [cv.string], vol.Length(min=1, max=MOST_DEVICES)),
+}
+"""Schema of an action that needs to be told what it is about."""
+
+DEVICES_OR_SITE = {
+    vol.Exclusive(ATTR_DEVICE_ID, WHAT): vol.All(cv.ensure_list, [cv.string], vol.Length(min=1, max=MOST_DEVICES)),
+    vol.Exclusive(ATTR_CONFIG_ENTRY_ID, WHAT): cv.string,
+}
+"""Schema of an action that is about a whole site where no devices are named, the only one where no site is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Target:
+    """A device of ours that an action is about."""
+
+    entry: ChargeClusterConfigEntry
+    name: str
+    subjects: Mapping[SubjectKind, str]
+    """Ids of all that sits on the device, by kind."""
+
+    @property
+    def site(self) -> Site:
+        """Return the site that it belongs to."""
+        return self.entry.runtime_data.site
+
+    @property
+    def circuit_id(self) -> str | None:
+        """Return the circuit that it is: of a site, the supply."""
+        return self.subjects.get(SubjectKind.CIRCUIT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """A connector of a running site."""
+
+    entry: ChargeClusterConfigEntry
+    charge_point: ChargePointSettings
+    number: int
+
+    @property
+    def key(self) -> str:
+        """Return its id within the site."""
+        return connector_key(self.charge_point.charge_point_id, self.number)
+
+    @property
+    def name(self) -> str:
+        """Return how it is called: as its charge point where that has no other."""
+        name = self.charge_point.name
+        return name if len(self.charge_point.connectors) == 1 else f"{name} ({self.number})"
+
+    @property
+    def device_id(self) -> str | None:
+        """Return the id of its device in Home Assistant."""
+        several = len(self.charge_point.connectors) > 1
+        return device_id_of(self.entry, self.key if several else self.charge_point.charge_point_id, child=several)
+
+
+@callback
+def device_id_of(entry: ChargeClusterConfigEntry, identifier: str, *, child: bool = False) -> str | None:
+    """Return the id in Home Assistant of a device of ours; None: there is none (any more)."""
+    try:
+        return entry.runtime_data.coordinator.devices.find(identifier, child=child).id
+    except DeviceMissing:
+        return None
+
+
+@callback
+def site_of(hass: HomeAssistant, call: ServiceCall) -> ChargeClusterConfigEntry:
+    """Return the site that a call names, or the only one. Raises ServiceValidationError."""
+    named = call.data.get(ATTR_CONFIG_ENTRY_ID)
+    return cast("ChargeClusterConfigEntry", async_get_config_entry(hass, DOMAIN, named))
+
+
+@callback
+def targets_of(hass: HomeAssistant, call: ServiceCall) -> list[Target]:
+    """Return what a call is about: the devices that it names, or a site. Raises ServiceValidationError."""
+    if ATTR_DEVICE_ID not in call.data:
+        entry = site_of(hass, call)
+        return [Target(entry=entry, name=entry.title, subjects=_on_device(_by_device(entry), {entry.entry_id}))]
+    known: dict[str, Mapping[str, list[Subject]]] = {}
+    targets = []
+    for device_id in dict.fromkeys(call.data[ATTR_DEVICE_ID]):
+        device, owner = async_get_device_and_config_entry(hass, DOMAIN, device_id)
+        entry = cast("ChargeClusterConfigEntry", owner)
+        if entry.entry_id not in known:
+            known[entry.entry_id] = _by_device(entry)
+        identifiers = {identifier for domain, identifier in device.identifiers if domain == DOMAIN}
+        name = device.name_by_user or device.name or device_id
+        subjects = _on_device(known[entry.entry_id], identifiers)
+        if not subjects:
+            raise _unfit("device_gone", name)
+        targets.append(Target(entry=entry, name=name, subjects=subjects))
+    return targets
+
+
+def _by_device(entry: ChargeClusterConfigEntry) -> Mapping[str, list[Subject]]:
+    by_device: dict[str, list[Subject]] = {}
+    for kind in SubjectKind:
+        for subject in entry.runtime_data.coordinator.subjects(kind):
+            by_device.setdefault(subject.device_id, []).append(subject)
+    return by_device
+
+
+def _on_device(by_device: Mapping[str, list[Subject]], identifiers: Iterable[str]) -> dict[SubjectKind, str]:
+    return {subject.kind: subject.subject_id for identifier in identifiers for subject in by_device.get(identifier, ())}
+
+
+# What lies below ----------------------------------------------------------------------------------------------------
+
+
+def circuits_below(settings: SiteSettings, circuit_id: str) -> list[CircuitSettings]:
+    """Return a circuit and all below it, that one first."""
+    below = {circuit_id}
+    found = [circuit for circuit in settings.circuits if circuit.circuit_id == circuit_id]
+    waiting = [circuit for circuit in settings.circuits if circuit.circuit_id != circuit_id]
+    while fed := [circuit for circuit in waiting if circuit.parent_id in below]:
+        below.update(circuit.circuit_id for circuit in fed)
+        found.extend(fed)
+        waiting = [circuit for circuit in waiting if circuit.circuit_id not in below]
+    return found
+
+
+@callback
+def charge_points_below(target: Target) -> list[ChargePointSettings]:
+    """Return the charge point that a target is, or all below it."""
+    settings = target.site.settings
+    charge_point_id = target.subjects.get(SubjectKind.CHARGE_POINT)
+    if charge_point_id is not None:
+        return [point for point in settings.charge_points if point.charge_point_id == charge_point_id]
+    if target.circuit_id is None:
+        return []
+    circuits = {circuit.circuit_id for circuit in circuits_below(settings, target.circuit_id)}
+    return [point for point in settings.charge_points if point.circuit_id in circuits]
+
+
+@callback
+def places_below(target: Target) -> list[Place]:
+    """Return the connector that a target is, or all below it. Raises ServiceValidationError: it is a meter."""
+    if SubjectKind.METER in target.subjects:
+        raise _unfit("no_connectors", target.name)
+    key = target.subjects.get(SubjectKind.CONNECTOR)
+    if key is None:
+        return list(_places(target.entry, charge_points_below(target)))
+    return [place for place in _places(target.entry, target.site.settings.charge_points) if place.key == key]
+
+
+@callback
+def places_of(entry: ChargeClusterConfigEntry) -> dict[str, Place]:
+    """Return all connectors of a site by their keys."""
+    return {place.key: place for place in _places(entry, entry.runtime_data.site.settings.charge_points)}
+
+
+def _places(entry: ChargeClusterConfigEntry, charge_points: Iterable[ChargePointSettings]) -> Iterator[Place]:
+    for point in charge_points:
+        for connector in point.connectors:
+            yield Place(entry=entry, charge_point=point, number=connector.number)
+
+
+@callback
+def the_connector(target: Target) -> Place:
+    """Return the connector that a target is. Raises ServiceValidationError: it is none, or more than one."""
+    if SubjectKind.CONNECTOR not in target.subjects:
+        raise _unfit("needs_connector", target.name)
+    places = places_below(target)
+    if not places:
+        raise _unfit("device_gone", target.name)
+    return places[0]
+
+
+@callback
+def the_charge_points(target: Target) -> list[ChargePointSettings]:
+    """Return the charge points that a target stands for. Raises ServiceValidationError: there are none."""
+    points = charge_points_below(target)
+    if not points:
+        raise _unfit("needs_charge_point", target.name)
+    return points
+
+
+@callback
+def the_circuits(target: Target) -> list[CircuitSettings]:
+    """Return the circuits that a target stands for: of a site, all. Raises ServiceValidationError: it is none."""
+    if target.circuit_id is None:
+        raise _unfit("needs_circuit", target.name)
+    settings = target.site.settings
+    if SubjectKind.SITE in target.subjects:
+        return [circuit for circuit in settings.circuits if not circuit.lost]
+    return [circuit for circuit in settings.circuits if circuit.circuit_id == target.circuit_id]
+
+
+def _unfit(key: str, device: str) -> ServiceValidationError:
+    return ServiceValidationError(
+        translation_domain=DOMAIN, translation_key=key, translation_placeholders={"device": device}
+    )

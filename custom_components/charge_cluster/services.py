@@ -1,0 +1,47 @@
+"""The actions that the integration offers: names, rights, schemas and answers; what they do is in `actions/`.
+
+They are there as soon as the integration is, whether a site runs or not. What changes something or shows people is for
+administrators; automations that nobody started count as such, as everywhere in Home Assistant.
+"""
+
+from collections.abc import Callable, Coroutine
+from dataclasses import dataclass
+from typing import Any
+
+import voluptuous as vol
+from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
+from homeassistant.helpers.service import async_register_admin_service
+
+from .actions import commands
+from .const import DOMAIN
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Action:
+    """One action."""
+
+    name: str
+    act: Callable[[ServiceCall], Coroutine[Any, Any, ServiceResponse]]
+    schema: vol.Schema
+    answers: SupportsResponse = SupportsResponse.NONE
+    for_everybody: bool = False
+
+
+ACTIONS = (
+    Action(name="start_charging", act=commands.start_charging, schema=commands.START),
+    Action(name="stop_charging", act=commands.stop_charging, schema=commands.COMMAND),
+    Action(name="unlock", act=commands.unlock, schema=commands.COMMAND),
+    Action(name="reset", act=commands.reset, schema=commands.RESET),
+    Action(name="set_availability", act=commands.set_availability, schema=commands.SET_AVAILABILITY),
+    Action(name="refresh", act=commands.refresh, schema=commands.COMMAND),
+)
+
+
+@callback
+def async_setup_services(hass: HomeAssistant) -> None:
+    """Offer all actions."""
+    for action in ACTIONS:
+        if action.for_everybody:
+            hass.services.async_register(DOMAIN, action.name, action.act, action.schema, action.answers)
+        else:
+            async_register_admin_service(hass, DOMAIN, action.name, action.act, action.schema, action.answers)
