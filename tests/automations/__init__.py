@@ -1,0 +1,1 @@
+"""Automations that users write: triggers, conditions, blueprints, and what is said of them."""
