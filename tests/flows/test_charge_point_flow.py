@@ -165,6 +165,7 @@ async def test_a_single_phase_site_offers_its_only_phase(hass: HomeAssistant) ->
         (entry.entry_id, "charge_point"), context={"source": SOURCE_USER}
     )
 
+    assert step["data_schema"] is not None
     assert step["data_schema"].schema["rotation"].config["options"] == ["l1", "unknown"]
 
 
@@ -195,6 +196,7 @@ async def test_a_new_key_is_shown_before_it_replaces_the_old(hass: HomeAssistant
 
     assert before.key == "0123456789abcdef0123"
     assert result["reason"] == "reconfigure_successful"
+    assert step["description_placeholders"] is not None
     [after] = entry.runtime_data.site.settings.charge_points
     assert after.key == step["description_placeholders"]["key"] != before.key
 
@@ -219,6 +221,7 @@ async def test_the_form_to_reconfigure_shows_what_is_set_but_not_the_key(hass: H
 
     flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "CP1").subentry_id)
 
+    assert flow["data_schema"] is not None
     suggested = {str(field): field.description for field in flow["data_schema"].schema}
     assert suggested["rotation"] == {"suggested_value": "l2_l3_l1"}
     assert suggested["connectors"] == {"suggested_value": 1}

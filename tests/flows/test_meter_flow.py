@@ -118,14 +118,15 @@ async def test_a_meter_that_is_not_there_is_refused(hass: HomeAssistant, server:
 
 
 async def test_a_silent_meter_can_be_described_anew_but_not_moved(hass: HomeAssistant) -> None:
-    at = {"host": "127.0.0.1", "port": free_port(), "unit": 1, "profile": "sunspec", "interval": 1.0}
+    port = free_port()
+    at = {"host": "127.0.0.1", "port": port, "unit": 1, "profile": "sunspec", "interval": 1.0}
     silent = a_meter("Supply meter", CURRENTS, **at)
     entry = await set_up(hass, a_site(free_port(), silent))
 
     flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "Supply meter").subentry_id)
     assert flow["step_id"] == "modbus"
     moved = await submitted(hass, flow, modbus_form(free_port(), unit=1))
-    described = await submitted(hass, flow, modbus_form(at["port"], unit=1, advanced={"ratio": 5}))
+    described = await submitted(hass, flow, modbus_form(port, unit=1, advanced={"ratio": 5}))
 
     assert moved["errors"] == {"host": "meter_unreachable"}
     assert described["reason"] == "reconfigure_successful"

@@ -67,6 +67,7 @@ async def test_a_port_that_is_in_use_is_refused_and_the_form_can_be_mended(hass:
         flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
         result = await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(taken))
         assert result["errors"] == {"port": "port_unavailable"}
+        assert result["description_placeholders"] is not None
         assert result["description_placeholders"]["port"] == str(taken)
 
     result = await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(taken))
@@ -121,6 +122,7 @@ async def test_the_form_to_reconfigure_shows_what_is_set(hass: HomeAssistant) ->
 
     flow = await entry.start_reconfigure_flow(hass)
 
+    assert flow["data_schema"] is not None
     suggested = {str(field): field.description for field in flow["data_schema"].schema}
     assert suggested["name"] == {"suggested_value": "Depot"}
     assert suggested["rating"] == {"suggested_value": 63.0}
@@ -133,6 +135,7 @@ async def test_a_rating_that_the_fallbacks_do_not_fit_is_refused(hass: HomeAssis
     result = await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(port, rating=30, base_load=20))
 
     assert result["errors"] == {"base": "fallback_does_not_fit"}
+    assert result["description_placeholders"] is not None
     assert result["description_placeholders"]["fallback"] == "1 × 16 A"
     assert result["description_placeholders"]["excess"] == "6"
     assert entry.runtime_data.site.settings.circuits[0].rating_a == (63.0, 63.0, 63.0)

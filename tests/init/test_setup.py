@@ -121,8 +121,7 @@ async def test_a_port_in_use_is_tried_again(hass: HomeAssistant) -> None:
         assert not await hass.config_entries.async_setup(entry.entry_id)
         await hass.async_block_till_done()
 
-    assert entry.state is ConfigEntryState.SETUP_RETRY
-    assert entry.error_reason_translation_key == "port_in_use"
+    assert (entry.state, entry.error_reason_translation_key) == (ConfigEntryState.SETUP_RETRY, "port_in_use")
     assert await hass.config_entries.async_reload(entry.entry_id)
     assert entry.state is ConfigEntryState.LOADED
 
