@@ -12,7 +12,7 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import commands
+from .actions import commands, explain, records
 from .const import DOMAIN
 
 
@@ -34,6 +34,35 @@ ACTIONS = (
     Action(name="reset", act=commands.reset, schema=commands.RESET),
     Action(name="set_availability", act=commands.set_availability, schema=commands.SET_AVAILABILITY),
     Action(name="refresh", act=commands.refresh, schema=commands.COMMAND),
+    Action(
+        name="get_sessions",
+        act=records.get_sessions,
+        schema=records.GET_SESSIONS,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
+    ),
+    Action(
+        name="get_limits",
+        act=records.get_limits,
+        schema=records.GET_LIMITS,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
+    ),
+    Action(
+        name="get_demand",
+        act=records.get_demand,
+        schema=records.GET_DEMAND,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
+    ),
+    Action(
+        name="explain",
+        act=explain.explain,
+        schema=explain.EXPLAIN,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
+    ),
+    Action(name="purge", act=records.purge, schema=records.PURGE),
 )
 
 

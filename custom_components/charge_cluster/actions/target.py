@@ -187,6 +187,35 @@ def _places(entry: ChargeClusterConfigEntry, charge_points: Iterable[ChargePoint
             yield Place(entry=entry, charge_point=point, number=connector.number)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What an action asks about one site."""
+
+    entry: ChargeClusterConfigEntry
+    keys: frozenset[str] | None
+    """Of the connectors; None: all, also those that are gone."""
+
+    def covers(self, key: str) -> bool:
+        """Return whether a connector is asked about."""
+        return self.keys is None or key in self.keys
+
+
+@callback
+def scopes_of(targets: Iterable[Target]) -> list[Scope]:
+    """Return what targets ask about each site. Raises ServiceValidationError: one is a meter."""
+    scopes: dict[str, Scope] = {}
+    for target in targets:
+        entry_id = target.entry.entry_id
+        keys = None
+        if SubjectKind.SITE not in target.subjects:
+            keys = frozenset(place.key for place in places_below(target))
+        known = scopes.get(entry_id)
+        if known is not None and keys is not None:
+            keys = None if known.keys is None else known.keys | keys
+        scopes[entry_id] = Scope(entry=target.entry, keys=keys)
+    return list(scopes.values())
+
+
 @callback
 def the_connector(target: Target) -> Place:
     """Return the connector that a target is. Raises ServiceValidationError: it is none, or more than one."""

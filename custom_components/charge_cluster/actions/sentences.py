@@ -1,0 +1,84 @@
+"""Why a connector has the limit that it has, as a sentence in the language of this Home Assistant.
+
+The sentences stand in the translations, one for each reason; what is known beyond the reason is added to it.
+"""
+
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Self
+
+from homeassistant.core import HomeAssistant
+from homeassistant.helpers.translation import async_get_translations
+from homeassistant.util import dt as dt_util
+
+from ..const import DOMAIN
+from ..engine.model import Reason
+from ..site.views import ConnectorView
+
+CATEGORY = "common"
+
+LIKE_A_LIMIT_A = 0.05
+"""Amps that differ by less are the same."""
+
+
+def moment(at: float | None) -> datetime | None:
+    """Return UTC POSIX seconds as a time, to the second."""
+    return None if at is None else dt_util.utc_from_timestamp(round(at))
+
+
+def spoken(at: float | None) -> str | None:
+    """Return UTC POSIX seconds as answers give them; None: not known."""
+    when = moment(at)
+    return None if when is None else when.isoformat()
+
+
+class Sentences:
+    """The sentences of one language."""
+
+    def __init__(self, words: Mapping[str, str]) -> None:
+        """Take the sentences by their keys; `load` finds them."""
+        self._words = words
+
+    @classmethod
+    async def load(cls, hass: HomeAssistant) -> Self:
+        """Return the sentences of this Home Assistant's language, in English where there are none."""
+        return cls(await async_get_translations(hass, hass.config.language, CATEGORY, [DOMAIN]))
+
+    def _say(self, key: str, placeholders: Mapping[str, str]) -> str:
+        return self._words[f"component.{DOMAIN}.{CATEGORY}.{key}"].format(**placeholders)
+
+    def reason(self, reason: Reason, *, connector: str, circuit: str, limit_a: float, fallback_a: float) -> str:
+        """Return why a connector has (had) a limit."""
+        return self._say(
+            f"because_{reason}",
+            {
+                "connector": connector,
+                "circuit": circuit,
+                "limit": _amps(limit_a),
+                "fallback": _amps(fallback_a),
+            },
+        )
+
+    def whole(self, view: ConnectorView, *, connector: str, site: str) -> str:
+        """Return what a connector may draw now, why, what it is to draw and when that is expected to change."""
+        said = [
+            self.reason(
+                view.reason,
+                connector=connector,
+                circuit=view.reason_circuit or site,
+                limit_a=view.limit_a,
+                fallback_a=view.fallback_a,
+            )
+        ]
+        if view.online and abs(view.target_a - view.limit_a) >= LIKE_A_LIMIT_A:
+            said.append(self._say("limit_to_come", {"target": _amps(view.target_a)}))
+        if view.queue_position is not None:
+            said.append(self._say("queue_position", {"position": str(view.queue_position)}))
+        expected = moment(view.expected_at)
+        if expected is not None:
+            said.append(self._say("change_expected", {"time": f"{dt_util.as_local(expected):%H:%M}"}))
+        return " ".join(said)
+
+
+def _amps(amps: float) -> str:
+    return f"{round(amps, 1):g}"
