@@ -302,10 +302,17 @@ class Stage:
         base = self.base_load(self.now)
         return (charging[0] + base[0], charging[1] + base[1], charging[2] + base[2])
 
+    def is_over(self) -> bool:
+        """Return whether any circuit carries more than its rating now."""
+        return any(map(self._over, self.site.circuits))
+
+    def _over(self, circuit_id: str) -> bool:
+        load, circuit = self.load_a(circuit_id), self.site.circuits[circuit_id]
+        return any(load[phase] > circuit.rating_a[phase] + 1e-6 for phase in PHASES)
+
     def _account(self) -> None:
-        for circuit_id, circuit in self.site.circuits.items():
-            load = self.load_a(circuit_id)
-            if any(load[phase] > circuit.rating_a[phase] + 1e-6 for phase in PHASES):
+        for circuit_id in self.site.circuits:
+            if self._over(circuit_id):
                 self.over_s[circuit_id] = self.over_s.get(circuit_id, 0.0) + STEP_S
 
     # Short cuts ------------------------------------------------------------------------------------------------------

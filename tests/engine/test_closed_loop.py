@@ -227,6 +227,40 @@ def test_a_step_of_the_base_load_is_answered_within_the_reaction_time() -> None:
     assert stage.over_s["supply"] <= REACTION_S
 
 
+def test_a_step_of_the_base_load_takes_nobodys_minimum_where_all_minima_fit() -> None:
+    stage = a_stage(
+        *(a_connector(key, fallback_a=6.0) for key in named(8)),
+        circuits=(a_circuit(rating_a=125.0, declared_a=60.0),),
+        base_load=stepping(20.0, 60.0, 60.0),
+        meter_lag_s=0.3,
+    )
+    for number, charger in enumerate(stage.chargers.values()):
+        charger.sample_every_s, charger.sample_offset_s = 3.0, 0.4 * number
+    plugged(stage)
+    stage.run(60)
+    assert min(stage.drawn().values()) > 10.0
+    for _ in range(60):
+        stage.run(1)
+        assert min(stage.limits().values()) >= 6.0
+    assert stage.over_s.get("supply", 0.0) <= REACTION_S
+    assert sum(stage.drawn().values()) == 60.0
+
+
+def test_whoever_paused_for_a_step_while_the_cars_were_starting_is_back_soon() -> None:
+    stage = a_stage(
+        *(a_connector(key, fallback_a=6.0) for key in named(8)),
+        circuits=(a_circuit(rating_a=125.0, declared_a=60.0),),
+        base_load=stepping(20.0, 60.0, 20.0),
+        meter_lag_s=0.3,
+    )
+    for number, charger in enumerate(stage.chargers.values()):
+        charger.sample_every_s, charger.sample_offset_s = 3.0, 0.4 * number
+    plugged(stage)
+    stage.run(20)
+    assert stage.run_until(lambda: stage.over_s != {}, within_s=10) < 10.0
+    stage.run_until(lambda: min(stage.drawn().values()) >= 6.0 and not stage.is_over(), within_s=35)
+
+
 def test_freed_room_is_used_again() -> None:
     stage = plugged(a_stage(*(a_connector(key) for key in named(4)), base_load=stepping(60.0, 10.0, 120.0)))
     stage.run(110)

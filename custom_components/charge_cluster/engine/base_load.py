@@ -36,8 +36,13 @@ class BaseMemory:
     readings: tuple[MeterReading, ...] = ()
     settled: PhaseAmps | None = None
     settled_at: float = float("-inf")
+    reached: PhaseAmps | None = None
+    """What the base load provably was, at least, at the settled reading."""
+    jumped: PhaseAmps | None = None
+    """The belief since a jump was proved that `settled` does not know of yet."""
+    jumped_at: float = float("-inf")
     peaks: tuple[tuple[int, PhaseAmps], ...] = ()
-    """The highest belief in each of the last seconds."""
+    """What the base load provably reached in each of the last seconds."""
     stuck: bool = False
     """Whether the meter was caught repeating itself; it is believed again when it shows another value."""
 
@@ -109,18 +114,36 @@ def follow(
     if not memory.stuck and _repeats_itself(memory, below):
         memory = replace(memory, stuck=True)
     seen = base_interval(reading, below)
-    believed = follow_base(memory.settled, seen)
-    peaks = _remember_peak(memory.peaks, believed, now)
-    held = peaks[0][1]
-    for _, peak in peaks:
-        held = (max(held[0], peak[0]), max(held[1], peak[1]), max(held[2], peak[2]))
+    memory, believed = _believe(memory, seen, reading.measured_at)
     if memory.settled is None:
         memory = replace(memory, settled=believed, settled_at=reading.measured_at)
+    peaks = _remember_peak(memory.peaks, seen.least if memory.reached is None else memory.reached, now)
+    held = believed
+    for _, peak in peaks:
+        held = (max(held[0], peak[0]), max(held[1], peak[1]), max(held[2], peak[2]))
     high = seen.most
     return replace(memory, peaks=peaks), BaseLoad(
         (max(held[0], 0.0), max(held[1], 0.0), max(held[2], 0.0)),
         (max(high[0], 0.0), max(high[1], 0.0), max(high[2], 0.0)),
     )
+
+
+def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMemory, PhaseAmps]:
+    """Return the belief after the newest interval, and the memory that remembers a jump.
+
+    What is ordered in answer to a jump widens the interval at once. So the next passes go on from the belief of the
+    jump, which the wider interval still allows, and not from the one before it, which would take the jump for a
+    greater one each time.
+    """
+    if memory.jumped is not None and memory.settled_at >= memory.jumped_at:
+        memory = replace(memory, jumped=None)
+    before = memory.settled if memory.jumped is None else memory.jumped
+    believed = follow_base(before, seen)
+    if before is not None and any(believed[phase] > before[phase] + JUMP_A for phase in PHASES):
+        memory = replace(memory, jumped=believed, jumped_at=at)
+    elif memory.jumped is not None:
+        memory = replace(memory, jumped=believed)
+    return memory, believed
 
 
 def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> bool:
@@ -159,8 +182,9 @@ def _settle(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) ->
     reading = next((r for r in reversed(memory.readings) if r.measured_at <= until), None)
     if reading is None or reading.measured_at <= memory.settled_at:
         return memory
-    settled = follow_base(memory.settled, base_interval(reading, below))
-    return replace(memory, settled=settled, settled_at=reading.measured_at)
+    seen = base_interval(reading, below)
+    settled = follow_base(memory.settled, seen)
+    return replace(memory, settled=settled, settled_at=reading.measured_at, reached=seen.least)
 
 
 def _bracketed_until(below: Sequence[tuple[Connector, DrawBound]]) -> float | None:

@@ -8,6 +8,7 @@ what a circuit would draw if every controller died now. Who gets what is decided
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from itertools import pairwise
 
 from .model import NO_AMPS, PHASES, Connector, PhaseAmps
 
@@ -290,11 +291,20 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     if after is not None:
         a1, a2, a3 = after.least
         l1, l2, l3 = min(l1, a1), min(l2, a2), min(l3, a3)
+    if after is not None and _only_reduced(bound, before.at - CAR_SETTLING_S, after.at):
+        # It came down between the two samples, if at all: it was not below both in between.
+        return (l1, l2, l3)
     lowest = min((o.amps for o in bound.orders if before.at - CAR_SETTLING_S <= o.at <= at), default=None)
     if lowest is not None and lowest < max(l1, l2, l3) - MEASURING_TOLERANCE_A:
         # An order to less may have been carried out by then. A sample taken after it settled shows the truth.
         l1, l2, l3 = min(l1, lowest), min(l2, lowest), min(l3, lowest)
     return (l1, l2, l3)
+
+
+def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
+    """Return whether no order in a span of time was for more than the one before it."""
+    amps = [order.amps for order in bound.orders if since <= order.at <= until]
+    return all(later <= earlier for earlier, later in pairwise(amps))
 
 
 def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
