@@ -84,9 +84,14 @@ class TransactionClosed:
 
     connector: int
     transaction_id: int
+    meter_start_wh: float
     meter_stop_wh: float
     stopped_at: float
     reason: str | None
+    presumed: bool = False
+    """Nobody told of the end: the register is the last one that was seen."""
+    late: bool = False
+    """It did not run any more for us, so that its register alone is news; another one may run meanwhile."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -532,7 +532,8 @@ class Conversation16(Commands):
             asyncio.get_running_loop().call_soon(self._become_ready)
 
     def _transaction_changed(self, report: TransactionOpened | TransactionClosed) -> None:
-        self._connector(report.connector).new_vehicle()
+        if isinstance(report, TransactionOpened) or not report.late:
+            self._connector(report.connector).new_vehicle()
         self._report(report)
 
     def _connector(self, connector: int) -> ConnectorState:

@@ -10,7 +10,9 @@ written as a default profile above it, for long, because such profiles may wear 
 
 from __future__ import annotations
 
+import asyncio
 import logging
+from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
@@ -40,6 +42,8 @@ START_LIMIT_VALIDITY_S = 900.0
 """A limit below the fallback may hold longer than asked for: it only makes the charger draw less."""
 WHOLE_LADDER_EVERY_S = 60.0
 """After a charger refused every wording only the best is tried again until then."""
+TRANSACTION_TAKEN_IN_S = 1.0
+"""After this a charger knows the id that its transaction was given."""
 COMPOSITE_DURATION_S = 86400
 EQUAL_A = 0.05
 
@@ -115,8 +119,13 @@ class Limits:
         self._fallbacks: dict[int, float] = {}
         self._start_limits: dict[int, _StartLimit] = {}
         self._ladders: dict[str, _Ladder] = {}
+        self._unit: RateUnit | None = None
+        """In which it took a profile: what it refuses in this unit it refuses for another reason, such as a transaction
+        that it does not know of yet."""
         self._limited: dict[int, int] = {}
         """Connector → transaction that took a profile of its own."""
+        self._awaited: dict[int, int | None] = {}
+        """Connector → transaction for which a refusal was once taken for haste."""
         self._newest: dict[int, LimitWish] = {}
 
     def forget(self) -> None:
@@ -124,7 +133,9 @@ class Limits:
         self._fallbacks.clear()
         self._start_limits.clear()
         self._ladders.clear()
+        self._unit = None
         self._limited.clear()
+        self._awaited.clear()
 
     def of(self, connector: int) -> Terminals:
         """Return what is known of a connector."""
@@ -156,10 +167,11 @@ class Limits:
         for wording in fallback_wordings(self._abilities):
             profile = permanent_profile(amps, wording, self.of(connector))
             outcome = await self._send_fallback(requests.set_charging_profile(connector, profile))
+            if outcome is Outcome.ACCEPTED:
+                self._unit = wording.unit
+                self._fallbacks[connector] = amps
             if outcome is not Outcome.REFUSED:
                 break
-        if outcome is Outcome.ACCEPTED:
-            self._fallbacks[connector] = amps
         return outcome
 
     @property
@@ -219,16 +231,26 @@ class Limits:
         """
         ladder = self._ladders.setdefault(use, _Ladder())
         now = self._clock.monotonic()
-        ways = sorted(wordings, key=lambda wording: wording != ladder.taken)
+        speakable = [wording for wording in wordings if self._unit is None or wording.unit is self._unit]
+        ways = sorted(speakable, key=lambda wording: wording != ladder.taken)
         if ladder.next_climb_at > now:
             ways = ways[:1]
-        for wording in ways:
+        remaining = deque(ways)
+        while remaining:
             if self._transaction_at(connector) != transaction_id or self._newest.get(connector) is not asked:
                 return Outcome.NOT_SENT
+            wording = remaining[0]
             outcome = await self._send_limit(connector, worded, wording, transaction_id)
             if outcome is Outcome.REFUSED:
+                if wording.purpose is Purpose.TRANSACTION and self._awaited.get(connector) != transaction_id:
+                    # It may not have taken in yet that we answered its start: no reason to word the limit otherwise.
+                    self._awaited[connector] = transaction_id
+                    await asyncio.sleep(TRANSACTION_TAKEN_IN_S)
+                else:
+                    remaining.popleft()
                 continue
             if outcome is Outcome.ACCEPTED:
+                self._unit = wording.unit
                 ladder.taken = wording
                 ladder.next_climb_at = 0.0
                 if wording.purpose is Purpose.TRANSACTION and transaction_id is not None:
@@ -300,7 +322,10 @@ class Limits:
         expected = in_unit(amps, unit, proved_phases=1)
         tolerance = EQUAL_A if unit is RateUnit.AMPS else EQUAL_A * 230
         limits = [period.get("limit") if isinstance(period, dict) else None for period in periods]
-        return all(isinstance(limit, int | float) and abs(limit - expected) <= tolerance for limit in limits)
+        shown = all(isinstance(limit, int | float) and abs(limit - expected) <= tolerance for limit in limits)
+        if shown:
+            self._unit = unit
+        return shown
 
 
 def _outcome(answer: JsonObject) -> Outcome:

@@ -2,7 +2,7 @@
 
 The journal is the authority on what was; this book says what *is*. Starts, ends and adoptions go through one lane in
 the order they came, and are answered only after the journal holds them. What arrives late (a charger was offline) is
-stored, but does not disturb a younger transaction at the same connector. A disk that is full or broken stops records,
+stored, but does not disturb a younger transaction at the same connector; the register of a late end is told on. A disk that is full or broken stops records,
 not control: a transaction can be limited under the id that the charger itself gives it.
 """
 
@@ -108,7 +108,10 @@ class TransactionBook:
             return stored
 
     async def stop(self, notice: StopNotice) -> StoredTransaction | None:
-        """Store an end; that of an unknown transaction ends no other one. Raises JournalUnavailable."""
+        """Store an end; that of an unknown transaction ends no other one. Raises JournalUnavailable.
+
+        The end of one that does not run any more (its end was presumed, or we were not there) is told as a late one.
+        """
         now = self._clock.time()
         async with self._lane:
             connector = self.connector_of(notice.transaction_id)
@@ -126,12 +129,15 @@ class TransactionBook:
                 reason=notice.reason,
             )
             stored = await self._journal.stop_transaction(stop)
+            is_news = notice.transaction_id not in self._ended
             self._note_ended(notice.transaction_id)
             for at, (told, _) in list(self._sightings.items()):
                 if told == notice.transaction_id:
                     del self._sightings[at]
             if connector is not None:
                 self._close(connector, stop)
+            elif stored is not None and is_news:
+                self._report(_closed_late(stored, stop))
             return stored
 
     def connector_of(self, transaction_id: int) -> int | None:
@@ -223,7 +229,7 @@ class TransactionBook:
             await self._journal.stop_transaction(stop)
         except JournalUnavailable:
             _LOGGER.warning("The end of a transaction that is gone could not be stored; it stays open on disk")
-        self._close(connector, stop)
+        self._close(connector, stop, presumed=True)
 
     def _open(self, stored: StoredTransaction, *, resumed: bool) -> None:
         self.running[stored.connector] = RunningTransaction(
@@ -234,15 +240,17 @@ class TransactionBook:
         )
         self._report(opened(self.running[stored.connector]))
 
-    def _close(self, connector: int, stop: TransactionStop) -> None:
-        del self.running[connector]
+    def _close(self, connector: int, stop: TransactionStop, *, presumed: bool = False) -> None:
+        stored = self.running.pop(connector).stored
         self._report(
             TransactionClosed(
                 connector=connector,
                 transaction_id=stop.transaction_id,
+                meter_start_wh=float(stored.meter_start_wh),
                 meter_stop_wh=float(stop.meter_stop_wh),
                 stopped_at=stop.stopped_at,
                 reason=stop.reason,
+                presumed=presumed,
             )
         )
 
@@ -259,6 +267,19 @@ class TransactionBook:
         stored = running.stored
         same = (stored.id_tag, stored.meter_start_wh) == (notice.id_tag, notice.meter_start_wh)
         return stored if same else None
+
+
+def _closed_late(stored: StoredTransaction, stop: TransactionStop) -> TransactionClosed:
+    """Return the report of an end as it is on disk, where the first that was told counts."""
+    return TransactionClosed(
+        connector=stored.connector,
+        transaction_id=stored.transaction_id,
+        meter_start_wh=float(stored.meter_start_wh),
+        meter_stop_wh=float(stop.meter_stop_wh if stored.meter_stop_wh is None else stored.meter_stop_wh),
+        stopped_at=stop.stopped_at if stored.stopped_at is None else stored.stopped_at,
+        reason=stop.reason,
+        late=True,
+    )
 
 
 def opened(running: RunningTransaction, *, resumed: bool | None = None) -> TransactionOpened:
