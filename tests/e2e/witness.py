@@ -33,7 +33,7 @@ class Witness:
         try:
             await self.site.until(seen, within_s=within_s)
         except TimeoutError:
-            raise NotSeen(f"{what}: not within {within_s:g} s") from None
+            raise NotSeen(f"{what}: not within {within_s:g} s; {self.picture()}") from None
 
     async def watches(self, holds: Callable[[], bool], *, for_s: float, what: str) -> None:
         """See that something stays so.
@@ -45,7 +45,13 @@ class Witness:
             await self.site.until(lambda: not holds(), within_s=for_s)
         except TimeoutError:
             return
-        raise NotSeen(f"{what}: not for {for_s:g} s")
+        raise NotSeen(f"{what}: not for {for_s:g} s; {self.picture()}")
+
+    def picture(self) -> str:
+        """Return what flows now, in words."""
+        outlets = self.site.truth.outlets.items()
+        drawn = ", ".join(f"{key} {max(outlet.drawn):.1f} of {outlet.offered_a:.1f} A" for key, outlet in outlets)
+        return f"at {self.site.now:.0f} s {self.supply_a():.1f} A through the supply: {drawn}"
 
     # What flows ------------------------------------------------------------------------------------------------------
 
