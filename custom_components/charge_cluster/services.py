@@ -12,7 +12,7 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import commands, explain, records
+from .actions import acceptance, commands, drivers, explain, records
 from .const import DOMAIN
 
 
@@ -62,6 +62,15 @@ ACTIONS = (
         answers=SupportsResponse.ONLY,
         for_everybody=True,
     ),
+    Action(
+        name="accept_charge_points",
+        act=acceptance.accept_charge_points,
+        schema=acceptance.ACCEPT,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(name="set_driver", act=drivers.set_driver, schema=drivers.SET_DRIVER),
+    Action(name="remove_driver", act=drivers.remove_driver, schema=drivers.REMOVE_DRIVER),
+    Action(name="get_drivers", act=drivers.get_drivers, schema=drivers.GET_DRIVERS, answers=SupportsResponse.ONLY),
     Action(name="purge", act=records.purge, schema=records.PURGE),
 )
 

@@ -22,6 +22,7 @@ from ..ocpp.protocols import AuthorisationStatus
 from ..site.door import Door, TagAuthoriser
 from ..site.installation import FREE_TAG
 from ..site.site import Site
+from .fields import id_tag
 from .target import DEVICES, Place, Target, targets_of, the_charge_points, the_connector
 
 ID_TAG = "id_tag"
@@ -36,9 +37,6 @@ MOST_NAMED = 10
 
 WHOLE_CHARGE_POINT = 0
 """In place of the number of a connector."""
-
-id_tag = vol.All(cv.string, vol.Strip, vol.Match(r"^[\x20-\x7e]{1,20}$"))
-"""An idTag as OCPP 1.6 knows it."""
 
 COMMAND = vol.Schema(DEVICES)
 START = vol.Schema({**DEVICES, vol.Optional(ID_TAG): id_tag})

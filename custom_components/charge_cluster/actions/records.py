@@ -6,9 +6,7 @@ administrators alone.
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from datetime import datetime
 
-import homeassistant.helpers.config_validation as cv
 import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
@@ -22,11 +20,21 @@ from ..engine.model import Reason
 from ..ledger.demand import DemandRecord
 from ..ledger.limits import LimitRecord, LimitTable
 from ..ledger.sessions import SessionRecord, SessionTable
-from ..newcomers import loaded_sites
 from ..site.settings import CircuitSettings
+from .fields import posix
 from .ledger_errors import told
 from .sentences import Sentences, spoken
-from .target import DEVICES_OR_SITE, Place, Scope, device_id_of, places_of, scopes_of, targets_of, the_circuits
+from .target import (
+    DEVICES_OR_SITE,
+    Place,
+    Scope,
+    device_id_of,
+    places_of,
+    scopes_of,
+    targets_of,
+    the_circuits,
+    the_ledger,
+)
 
 START = "start"
 END = "end"
@@ -54,16 +62,6 @@ MOST_READ = 20_000
 OUTCOMES = {LimitOutcome.ACCEPTED: True, LimitOutcome.REFUSED: False}
 """Whether a charger took a limit; of other outcomes that is not known."""
 
-
-def _posix(moment: datetime) -> float:
-    """Return UTC POSIX seconds; a time without a zone is local."""
-    try:
-        return dt_util.as_utc(moment).timestamp()
-    except OverflowError as error:
-        raise vol.Invalid("This time is beyond the calendar") from error
-
-
-posix = vol.All(cv.datetime, _posix)
 
 SPAN = {vol.Optional(START): posix, vol.Optional(END): posix}
 ROWS = {vol.Optional(LIMIT, default=USUAL_ROWS): vol.All(vol.Coerce(int), vol.Range(min=1, max=MOST_ROWS))}
@@ -335,7 +333,4 @@ def _minutes(records: Iterable[DemandRecord]) -> Iterable[JsonObjectType]:
 async def purge(call: ServiceCall) -> None:
     """Delete old measurements, limits and demand of all sites."""
     days: int = call.data[KEEP_DAYS]
-    sites = loaded_sites(call.hass)
-    if not sites:
-        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_site_runs")
-    await sites[0].runtime_data.installation.ledger.purge(dt_util.utcnow().timestamp() - days * DAY_S)
+    await the_ledger(call.hass).purge(dt_util.utcnow().timestamp() - days * DAY_S)

@@ -18,6 +18,8 @@ from homeassistant.helpers.service import async_get_config_entry, async_get_devi
 from ..const import DOMAIN
 from ..coordinator import ChargeClusterConfigEntry, Subject, SubjectKind
 from ..devices import DeviceMissing
+from ..ledger import Ledger
+from ..newcomers import loaded_sites
 from ..site.settings import ChargePointSettings, CircuitSettings, SiteSettings
 from ..site.site import Site
 from ..site.views import connector_key
@@ -108,9 +110,13 @@ def targets_of(hass: HomeAssistant, call: ServiceCall) -> list[Target]:
     if ATTR_DEVICE_ID not in call.data:
         entry = site_of(hass, call)
         return [Target(entry=entry, name=entry.title, subjects=_on_device(_by_device(entry), {entry.entry_id}))]
+    return _targets(hass, call.data[ATTR_DEVICE_ID])
+
+
+def _targets(hass: HomeAssistant, device_ids: Iterable[str]) -> list[Target]:
     known: dict[str, Mapping[str, list[Subject]]] = {}
     targets = []
-    for device_id in dict.fromkeys(call.data[ATTR_DEVICE_ID]):
+    for device_id in dict.fromkeys(device_ids):
         device, owner = async_get_device_and_config_entry(hass, DOMAIN, device_id)
         entry = cast("ChargeClusterConfigEntry", owner)
         if entry.entry_id not in known:
@@ -245,6 +251,23 @@ def the_circuits(target: Target) -> list[CircuitSettings]:
     if SubjectKind.SITE in target.subjects:
         return [circuit for circuit in settings.circuits if not circuit.lost]
     return [circuit for circuit in settings.circuits if circuit.circuit_id == target.circuit_id]
+
+
+@callback
+def the_circuit(hass: HomeAssistant, device_id: str) -> tuple[ChargeClusterConfigEntry, str]:
+    """Return the site and the circuit that a device is. Raises ServiceValidationError: it is none."""
+    [target] = _targets(hass, [device_id])
+    if target.circuit_id is None:
+        raise _unfit("needs_circuit", target.name)
+    return target.entry, target.circuit_id
+
+
+@callback
+def the_ledger(hass: HomeAssistant) -> Ledger:
+    """Return the ledger that all sites share. Raises ServiceValidationError: no site runs."""
+    for entry in loaded_sites(hass):
+        return entry.runtime_data.installation.ledger
+    raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_site_runs")
 
 
 def _unfit(key: str, device: str) -> ServiceValidationError:
