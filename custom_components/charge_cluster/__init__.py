@@ -27,6 +27,7 @@ from .engine.topology import TopologyError
 from .host_clock import HostClock
 from .meters.entity import entity_meters
 from .newcomers import discover_again, watch_newcomers
+from .repairs import async_watch_problems
 from .services import async_setup_services
 from .site.installation import CannotListen, Installation, PortInUse
 from .site.proof import SettingsError
@@ -111,6 +112,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry
     entry.async_on_unload(entry.add_update_listener(_configuration_changed))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(watch_newcomers(hass, entry))
+    entry.async_on_unload(async_watch_problems(hass, entry))
     return True
 
 

@@ -1,0 +1,1 @@
+"""What a person must mend, as Home Assistant shows it."""
