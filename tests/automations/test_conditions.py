@@ -93,6 +93,23 @@ async def test_any_or_all_vehicles_may_be_asked_for(hass: HomeAssistant, dial: D
     assert (await some(), all_of_them.async_check()) == (True, True)
 
 
+async def test_the_device_of_a_charge_point_stands_for_all_its_connectors(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", rotations=["l1_l2_l3", "l2_l3_l1"])))
+    second = Controls(hass, entry, "CP1", 2)
+    device = Controls(hass, entry, "CP1").registered("event", "session").device_id
+    assert device is not None
+    assert device != second.registered("sensor", "status").device_id
+    charging = await asking(hass, holds("is_charging", {"device_id": device}))
+    point = await dial(port, "CP1", 2)
+    transaction_id = await plug_in_and_charge(point, 2)
+    assert not await charging()
+
+    await draw(point, 16.0, transaction_id, 2)
+    await second.sees(lambda view: view.drawn_a == (16.0, 16.0, 16.0))
+
+    assert await charging()
+
+
 async def test_for_how_long_a_vehicle_charges_cannot_be_asked(hass: HomeAssistant) -> None:
     entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
     status = Controls(hass, entry, "CP1", 1).registered("sensor", "status").entity_id
