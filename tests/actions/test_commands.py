@@ -1,17 +1,19 @@
 """Actions ask charge points over their own connections, many at once, and say what became of it."""
 
 import asyncio
+from dataclasses import replace
 from typing import Any
 
 import pytest
 import voluptuous as vol
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
+from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.charge_cluster.ledger.drivers import DriverRecord
 from tests.controls.stage import Dial, plug_in_and_charge
-from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
+from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
 from .stage import administrator, ask, device, member
 
@@ -76,6 +78,32 @@ async def test_a_device_whose_site_does_not_run_is_refused(hass: HomeAssistant) 
         await ask(hass, "refresh", device(hass, entry, "CP1"))
 
     assert refused.value.translation_key == "service_config_entry_not_loaded"
+
+
+async def test_a_device_that_nothing_stands_behind_any_more_is_refused(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+    left = dr.async_get(hass).async_get_or_create(
+        config_entry_id=entry.entry_id, identifiers={(DOMAIN, "gone")}, name="Place 9"
+    )
+
+    with pytest.raises(ServiceValidationError, match="Place 9 is not part of a site any more") as refused:
+        await ask(hass, "refresh", left.id)
+
+    assert refused.value.translation_key == "device_gone"
+
+
+async def test_a_charge_point_that_is_just_being_let_go_is_not_asked(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
+    about = device(hass, entry, "CP1")
+    await entry.runtime_data.site.apply(replace(entry.runtime_data.site.settings, charge_points=()))
+
+    with pytest.raises(ServiceValidationError) as no_connector:
+        await ask(hass, "stop_charging", about)
+    with pytest.raises(ServiceValidationError) as no_charge_point:
+        await ask(hass, "reset", about)
+
+    assert no_connector.value.translation_key == "device_gone"
+    assert no_charge_point.value.translation_key == "needs_charge_point"
 
 
 # Charging -----------------------------------------------------------------------------------------------------------

@@ -65,6 +65,13 @@ async def test_a_cluster_without_charge_points_has_nothing_to_explain(hass: Home
     assert await answer(hass, "explain", device(hass, entry, "Cluster B")) == {"connectors": []}
 
 
+async def test_a_connector_that_is_just_being_let_go_is_left_out(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1"), a_charge_point("CP2")))
+    del entry.runtime_data.site.connectors[Controls(hass, entry, "CP1", 1).prefix]
+
+    assert [told["connector"] for told in (await answer(hass, "explain"))["connectors"]] == ["CP2"]
+
+
 async def test_a_meter_is_not_explained(hass: HomeAssistant) -> None:
     entry = await set_up(hass, a_site(free_port(), a_meter("Meter", ["sensor.l1", "sensor.l2", "sensor.l3"])))
 
