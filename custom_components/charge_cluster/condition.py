@@ -65,7 +65,7 @@ class IsCharging(_ConditionOfOurs):
     @override
     def is_valid_state(self, entity_state: State) -> bool:
         view = self._connector(entity_state.entity_id)
-        if view is None or not view.online or view.vehicle is not VehicleState.WANTS or view.drawn_a is None:
+        if view is None or view.vehicle is not VehicleState.WANTS or view.drawn_a is None:
             return False
         return max(view.drawn_a) > CHARGES_ABOVE_A
 

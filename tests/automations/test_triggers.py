@@ -163,6 +163,16 @@ async def test_a_meter_that_is_lost_is_told_once(hass: HomeAssistant, way: str) 
     assert [call.data["who"] for call in told] == [stale.entity_id]
 
 
+async def test_a_trigger_listens_to_nothing_else_of_its_device(hass: HomeAssistant) -> None:
+    entry = await metered_site(hass)
+    supply = targets(hass, Circuit(hass, entry).registered("binary_sensor", "stale"))["device"]
+    told = await automate(hass, triggers=[trigger("load_limited", supply)])
+
+    await lose_meter(hass, entry)
+
+    assert told == []
+
+
 async def test_a_meter_that_is_stale_after_a_reload_is_no_news(hass: HomeAssistant) -> None:
     entry = await metered_site(hass)
     stale = Circuit(hass, entry).registered("binary_sensor", "stale").entity_id
