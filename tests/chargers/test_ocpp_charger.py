@@ -114,7 +114,8 @@ async def test_it_tells_what_happens_in_the_sites_words(stage: Stage) -> None:
     (stopped,) = scene.heard(TransactionStopped)
     (draw,) = scene.heard(DrawSample)
     assert (started.transaction_id, started.id_tag, started.resumed) == (str(transaction), "TAG1", False)
-    assert stopped.meter_stop_wh == 2500
+    assert (stopped.meter_start_wh, stopped.meter_stop_wh) == (1000, 2500)
+    assert (stopped.presumed, stopped.late) == (False, False)
     assert (draw.amps, draw.energy_wh) == ((9, 9, 9), 1000)
     assert scene.charger.identity.firmware == "1.2"
     await scene.charger.close()
@@ -130,6 +131,25 @@ async def test_who_listens_later_hears_the_present_state(scene: Scene) -> None:
     assert [type(event) for event in later] == [WentOnline, ConnectorStatus, DrawSample, TransactionStarted]
     assert isinstance(later[-1], TransactionStarted)
     assert later[-1].resumed
+
+
+@virtually
+async def test_an_end_that_nobody_told_is_presumed_and_the_real_one_is_late(scene: Scene) -> None:
+    first = await scene.start()
+    await asyncio.sleep(1)
+    await scene.point.start(tag="TAG2", meter=2500)
+    await scene.draws(9)
+    await scene.order(10)
+    await scene.point.stop(first, 2400)
+    await scene.stage.settle()
+    presumed, late = scene.heard(TransactionStopped)
+    assert (presumed.transaction_id, presumed.presumed, presumed.late) == (str(first), True, False)
+    assert (late.transaction_id, late.presumed, late.late) == (str(first), False, True)
+    assert (late.meter_start_wh, late.meter_stop_wh) == (1000, 2400)
+    # The younger one is still there for the order and for those who listen later.
+    later: list[ChargerEvent] = []
+    scene.charger.listen(later.append)
+    assert any(isinstance(event, TransactionStarted) and event.id_tag == "TAG2" for event in later)
 
 
 @virtually

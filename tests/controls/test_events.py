@@ -2,10 +2,12 @@
 
 import asyncio
 import json
+import time
 
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
 
+from custom_components.charge_cluster import DOMAIN_DATA
 from tests.ocpp.charge_point import ChargePoint, energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
@@ -24,6 +26,18 @@ async def unplug(point: ChargePoint, transaction_id: int, connector: int = 1, re
 async def told(charge_point: Controls, kind: str) -> State:
     """Wait for an event of a kind."""
     return await charge_point.until("event", "session", lambda state: state.attributes["event_type"] == kind)
+
+
+async def recorded(hass: HomeAssistant, started: State) -> tuple[float, str | None]:
+    """Return the energy and the transaction that stand in the ledger for a session that has ended."""
+    installation = hass.data[DOMAIN_DATA].installation
+    assert installation is not None
+    for site_id in installation.sites():
+        for row in await installation.ledger.sessions.between(site_id, 0.0, time.time() + 60.0):
+            if row.session_id == started.attributes["session_id"]:
+                assert row.ended_at is not None
+                return row.energy_wh, row.transaction_id
+    raise AssertionError("the session is not in the ledger")
 
 
 async def test_nothing_has_happened_at_first(hass: HomeAssistant) -> None:
@@ -52,6 +66,47 @@ async def test_a_session_is_told_when_it_begins_and_when_it_ends(hass: HomeAssis
     assert (started.attributes["energy_kwh"], started.attributes["duration_s"]) == (0.0, 0)
     assert ended.attributes["energy_kwh"] == 0.056
     assert 0 <= ended.attributes["duration_s"] <= 60
+
+
+async def test_a_charge_point_that_never_measures_has_the_energy_of_its_registers(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point, connector = Controls(hass, entry, "CP1"), Controls(hass, entry, "CP1", 1)
+    point = await dial(port, "CP1")
+
+    await point.status(1, "Preparing")
+    transaction_id = await point.start(meter=1000)
+    await point.status(1, "Charging")
+    started = await told(charge_point, "started")
+    await point.stop(transaction_id, 8654)
+    await connector.sees(lambda view: view.session is not None and view.session.energy_wh == 7654.0)
+    await point.status(1, "Available")
+    ended = await told(charge_point, "ended")
+
+    assert ended.attributes["energy_kwh"] == 7.654
+    assert await recorded(hass, started) == (7654.0, str(transaction_id))
+
+
+async def test_the_register_of_an_end_that_was_queued_counts(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point, connector = Controls(hass, entry, "CP1"), Controls(hass, entry, "CP1", 1)
+    point = await dial(port, "CP1")
+    await point.status(1, "Preparing")
+    transaction_id = await point.start(meter=1000)
+    started = await told(charge_point, "started")
+
+    point.client.abort()
+    await connector.sees(lambda view: not view.online)
+    again = await dial(port, "CP1")
+    await connector.sees(lambda view: view.session is None)
+    assert charge_point.state("event", "session").attributes["event_type"] == "started"
+    await again.stop(transaction_id, 8654)
+    ended = await told(charge_point, "ended")
+
+    assert ended.attributes["session_id"] == started.attributes["session_id"]
+    assert ended.attributes["energy_kwh"] == 7.654
+    assert await recorded(hass, started) == (7654.0, str(transaction_id))
 
 
 async def test_who_charges_is_not_told(hass: HomeAssistant, dial: Dial) -> None:

@@ -139,6 +139,15 @@ async def test_open_transactions_come_oldest_first_and_of_one_charge_point_only(
     assert await journal.open_transactions("CP1") == [early, late]
 
 
+async def test_the_ends_of_some_transactions_are_found(ledger: Ledger) -> None:
+    running = await ledger.journal.start_transaction(a_start())
+    others = [await ledger.journal.start_transaction(a_start(f"CP{number}")) for number in (2, 3)]
+    ended = [await ledger.journal.stop_transaction(a_stop(one.transaction_id, one.charge_point_id)) for one in others]
+    asked = [running.transaction_id, others[0].transaction_id, 4711]
+    assert await ledger.journal.ended(asked) == ended[:1]
+    assert await ledger.journal.ended([]) == []
+
+
 async def test_transactions_are_found_after_a_restart_under_the_same_numbers(open_ledger: OpenLedger) -> None:
     ledger = await open_ledger()
     stored = await ledger.journal.start_transaction(a_start())

@@ -15,6 +15,7 @@ from custom_components.charge_cluster.ocpp.protocols import (
     TransactionStart,
     TransactionStop,
 )
+from custom_components.charge_cluster.ocpp.v16.transactions import STALE_REASON
 
 
 class MemoryJournal:
@@ -25,6 +26,8 @@ class MemoryJournal:
         self.orphans: list[TransactionStop] = []
         self.stops: list[TransactionStop] = []
         self.records: list[MeterRecord] = []
+        self.presumed: set[int] = set()
+        """Ends that nobody told of; the real one may still come."""
         self.broken = False
         self.disk = asyncio.Event()
         self.disk.set()
@@ -52,7 +55,10 @@ class MemoryJournal:
         if stored is None:
             self.orphans.append(stop)
             return None
-        if stored.stopped_at is None:
+        if stored.stopped_at is None or stored.transaction_id in self.presumed:
+            self.presumed.discard(stored.transaction_id)
+            if stop.reason == STALE_REASON:
+                self.presumed.add(stored.transaction_id)
             stored = replace(stored, stopped_at=stop.stopped_at, meter_stop_wh=stop.meter_stop_wh)
             self.stored[stop.transaction_id] = stored
         return stored

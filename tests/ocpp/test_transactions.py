@@ -90,7 +90,7 @@ async def test_an_end_is_stored_before_it_is_answered(stage: Stage) -> None:
     assert (await point.stop(transaction, 3000))[2] == {}
     await stage.settle()
     (closed,) = stage.heard(TransactionClosed)
-    assert (closed.transaction_id, closed.meter_stop_wh) == (transaction, 3000)
+    assert (closed.transaction_id, closed.meter_start_wh, closed.meter_stop_wh) == (transaction, 1000, 3000)
     assert stage.conversation.running_transaction(1) is None
 
 
@@ -219,6 +219,8 @@ async def test_an_offline_queue_is_stored_and_leaves_the_present_one_alone(stage
     assert stage.journal.stored[old].meter_stop_wh == 900
     assert stage.conversation.running_transaction(1) == present
     assert [report.transaction_id for report in stage.heard(TransactionOpened)] == [present]
+    (closed,) = stage.heard(TransactionClosed)
+    assert (closed.transaction_id, closed.late) == (old, True)
 
 
 @virtually
@@ -232,6 +234,51 @@ async def test_the_next_start_ends_one_that_was_never_ended(stage: Stage) -> Non
     assert stage.conversation.running_transaction(1) == second
     (closed,) = stage.heard(TransactionClosed)
     assert (closed.transaction_id, closed.meter_stop_wh, closed.reason) == (first, 1500, "Stale")
+    assert (closed.presumed, closed.late) == (True, False)
+
+
+@virtually
+async def test_an_end_that_was_presumed_is_told_late_once_however_often_it_comes(stage: Stage) -> None:
+    point = await stage.booted()
+    first = await point.start(meter=1000)
+    await asyncio.sleep(60)
+    second = await point.start(tag="TAG2", meter=1600)
+    for _ in range(3):
+        await point.stop(first, 1580)
+    await stage.settle()
+    presumed, late = stage.heard(TransactionClosed)
+    assert (presumed.meter_stop_wh, presumed.presumed) == (1000, True)
+    assert (late.transaction_id, late.connector, late.late, late.presumed) == (first, 1, True, False)
+    assert (late.meter_start_wh, late.meter_stop_wh) == (1000, 1580)
+    assert stage.conversation.running_transaction(1) == second
+
+
+@virtually
+async def test_an_end_that_comes_before_the_open_transactions_could_be_read_is_told_late(stage: Stage) -> None:
+    point = await stage.booted()
+    transaction = await point.start(meter=1000)
+    stage.restart()
+    stage.journal.broken = True
+    again = await stage.booted()
+    stage.journal.broken = False
+    await again.stop(transaction, 1700)
+    await stage.settle()
+    (closed,) = stage.heard(TransactionClosed)
+    assert (closed.transaction_id, closed.late, closed.meter_stop_wh - closed.meter_start_wh) == (
+        transaction,
+        True,
+        700,
+    )
+
+
+@virtually
+async def test_a_resent_end_is_told_once(stage: Stage) -> None:
+    point = await stage.booted()
+    transaction = await point.start()
+    for _ in range(3):
+        await point.stop(transaction, 2000)
+    await stage.settle()
+    assert len(stage.heard(TransactionClosed)) == 1
 
 
 @virtually

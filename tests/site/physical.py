@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from copy import deepcopy
 from dataclasses import dataclass, field
 from typing import override
 
@@ -26,6 +27,7 @@ from custom_components.charge_cluster.engine.model import PhaseAmps, VehicleStat
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.records import Kept, KeptBound
+from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.settings import (
     ChargePointSettings,
     CircuitSettings,
@@ -53,11 +55,14 @@ class Notebook:
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
         self.orders: list[tuple[str, float, str, str]] = []
-        self.sessions: list[SessionEvent] = []
+        self.sessions: dict[str, Session] = {}
+        """Those that were recorded, as they were last."""
+        self.kept_sessions: dict[str, Session] = {}
         self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
 
     async def load(self) -> Kept:
-        return Kept(bounds=dict(self.bounds), bases=dict(self.bases))
+        sessions = {key: deepcopy(session) for key, session in self.kept_sessions.items()}
+        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases))
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
@@ -68,8 +73,13 @@ class Notebook:
     def keep_bound(self, bound: KeptBound) -> None:
         self.bounds[bound.key] = bound
 
-    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
-        self.sessions.append(event)
+    def keep_session(self, key: str, session: Session | None) -> None:
+        self.kept_sessions.pop(key, None)
+        if session is not None:
+            self.kept_sessions[key] = deepcopy(session)
+
+    def session(self, key: str, session: Session) -> None:
+        self.sessions[session.session_id] = deepcopy(session)
 
     def demand(
         self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int
@@ -94,14 +104,16 @@ class WirelessCharger:
         self.ignores = False
         self.loses_answers = False
         self.sample_every_s = 10.0
+        self.measures = True
         self.transaction = 0
+        self.meter_start_wh = 0.0
         self.calls: list[tuple[float, float]] = []
 
     def listen(self, report: ReportEvent) -> Callable[[], None]:
         self.listeners.append(report)
         if self.online:
             report(WentOnline())
-            self._report_status()
+            self.report_status()
         return lambda: self.listeners.remove(report)
 
     def report(self, event: ChargerEvent) -> None:
@@ -109,28 +121,50 @@ class WirelessCharger:
             for listener in list(self.listeners):
                 listener(event)
 
-    def _report_status(self) -> None:
+    def report_status(self) -> None:
         car = self.physical.truth.outlets[self.outlet_id].car
         vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
         self.report(ConnectorStatus(connector=1, vehicle=vehicle, status=vehicle.value))
 
     def plugged(self) -> None:
+        self.report_status()
+        self.start_transaction()
+
+    def start_transaction(self) -> None:
         self.transaction += 1
-        self._report_status()
+        self.meter_start_wh = self.register_wh
         self.report(
             TransactionStarted(
-                connector=1, transaction_id=str(self.transaction), id_tag=None, meter_start_wh=0.0, started_at=0.0
+                connector=1,
+                transaction_id=str(self.transaction),
+                id_tag=None,
+                meter_start_wh=self.meter_start_wh,
+                started_at=0.0,
             )
         )
 
     def unplugged(self) -> None:
         self.limit_a = None
+        self.stop_transaction()
+        self.report_status()
+
+    def stop_transaction(self, *, register_wh: float | None = None, presumed: bool = False, late: bool = False) -> None:
         self.report(
             TransactionStopped(
-                connector=1, transaction_id=str(self.transaction), meter_stop_wh=0.0, stopped_at=0.0, reason=None
+                connector=1,
+                transaction_id=str(self.transaction),
+                meter_start_wh=self.meter_start_wh,
+                meter_stop_wh=self.register_wh if register_wh is None else register_wh,
+                stopped_at=0.0,
+                reason=None,
+                presumed=presumed,
+                late=late,
             )
         )
-        self._report_status()
+
+    @property
+    def register_wh(self) -> float:
+        return self.physical.truth.outlets[self.outlet_id].register_wh
 
     def lose_connection(self) -> None:
         self.online = False
@@ -140,7 +174,7 @@ class WirelessCharger:
     def reconnect(self) -> None:
         self.online = True
         self.report(WentOnline())
-        self._report_status()
+        self.report_status()
 
     def offer(self, now: float) -> float:
         """Return what it offers its vehicle now."""
@@ -173,6 +207,8 @@ class WirelessCharger:
         return LimitOutcome.ACCEPTED
 
     def sample(self, now: float) -> None:
+        if not self.measures:
+            return
         outlet = self.physical.truth.outlets[self.outlet_id]
         drawn = outlet.drawn
         self.report(
@@ -182,6 +218,7 @@ class WirelessCharger:
                 measured_at=now,
                 power_w=sum(drawn) * 230.0,
                 energy_wh=outlet.register_wh,
+                register_wh=outlet.register_wh,
             )
         )
 
@@ -247,17 +284,21 @@ class PhysicalSite:
         self.truth = SiteTruth(self.circuits, self.outlets)
         self.chargers: dict[str, WirelessCharger] = {}
         self.meters: dict[str, WirelessMeter] = {}
+        self.told: list[SessionEvent] = []
+        """Sessions that were told to begin or end."""
         self.site = self._site()
         self._steps = 0
 
     def _site(self) -> Site:
-        return Site(
+        site = Site(
             self.settings,
             self.wishes,
             clock=self.clock,
             records=self.notebook,
             wiring=self,
         )
+        site.on_session(self.told.append)
+        return site
 
     async def prepare(self, settings: SiteSettings) -> None: ...
 

@@ -270,9 +270,9 @@ def test_switching_off_stops_one_and_sessions_and_demand_are_recorded(loop: Virt
         assert site.site.connectors["p2/1"].limit_a >= 16.0
         site.unplug("P2")
         await site.run(120)
-        kinds = [(event.key, event.kind) for event in site.notebook.sessions]
+        kinds = [(event.key, event.kind) for event in site.told]
         assert kinds == [("p1/1", "started"), ("p2/1", "started"), ("p2/1", "ended")]
-        assert site.notebook.sessions[-1].session.energy_wh > 200.0
+        assert site.told[-1].session.energy_wh > 200.0
         peaks = [peak for circuit, _, peak, _ in site.notebook.minutes if circuit == "supply"]
         assert max(peak[0] for peak in peaks) == pytest.approx(52.0, abs=1.0)
 

@@ -84,6 +84,8 @@ class DrawSample:
     power_w: float | None = None
     energy_wh: float | None = None
     """Import register, made monotonic over transactions and restarts of the charger."""
+    register_wh: float | None = None
+    """The charger's own import register, the one that starts and ends of transactions tell."""
     voltage_v: PhaseAmps | None = None
     temperature_c: float | None = None
     soc_percent: float | None = None
@@ -109,10 +111,16 @@ class TransactionStopped:
 
     connector: int
     transaction_id: str
+    meter_start_wh: float
     meter_stop_wh: float
+    """By the same register as at the start: the energy of the transaction lies between the two."""
     stopped_at: float
     """UTC POSIX seconds."""
     reason: str | None
+    presumed: bool = False
+    """Nobody told of the end: the register is the last one that was seen."""
+    late: bool = False
+    """It did not run any more for us, so that its register alone is news; another one may run meanwhile."""
 
 
 type ChargerEvent = (

@@ -321,17 +321,10 @@ class OcppCharger:
                 self._tell(_started(report))
                 self._keep_promise(connector)
             case TransactionClosed():
-                connector.transaction = None
-                connector.flowing_a = 0.0
-                self._tell(
-                    TransactionStopped(
-                        connector=report.connector,
-                        transaction_id=str(report.transaction_id),
-                        meter_stop_wh=report.meter_stop_wh,
-                        stopped_at=report.stopped_at,
-                        reason=report.reason,
-                    )
-                )
+                if not report.late:
+                    connector.transaction = None
+                    connector.flowing_a = 0.0
+                self._tell(_stopped(report))
 
     def _take_status(self, connector: _Connector, status: StatusReported) -> None:
         connector.status = status
@@ -445,6 +438,19 @@ def _started(opened: TransactionOpened, *, resumed: bool | None = None) -> Trans
     )
 
 
+def _stopped(closed: TransactionClosed) -> TransactionStopped:
+    return TransactionStopped(
+        connector=closed.connector,
+        transaction_id=str(closed.transaction_id),
+        meter_start_wh=closed.meter_start_wh,
+        meter_stop_wh=closed.meter_stop_wh,
+        stopped_at=closed.stopped_at,
+        reason=closed.reason,
+        presumed=closed.presumed,
+        late=closed.late,
+    )
+
+
 def _draw_sample(measured: Measured) -> DrawSample:
     return DrawSample(
         connector=measured.connector,
@@ -452,6 +458,7 @@ def _draw_sample(measured: Measured) -> DrawSample:
         measured_at=measured.at,
         power_w=measured.power_w,
         energy_wh=measured.energy_wh,
+        register_wh=measured.register_wh,
         voltage_v=measured.voltage_v,
         temperature_c=measured.temperature_c,
         soc_percent=measured.soc_percent,

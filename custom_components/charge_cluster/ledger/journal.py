@@ -10,7 +10,7 @@ number of a transaction that went down with a damaged file.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlalchemy import Insert, and_, bindparam, exists, insert, select
 from sqlalchemy.orm import Session
@@ -61,6 +61,17 @@ class Journal:
                 ChargeTransaction.charge_point_id == charge_point_id, ChargeTransaction.stopped_at.is_(None)
             )
             return [_stored(row) for row in session.scalars(query.order_by(ChargeTransaction.started_at))]
+
+        return await self._run(work)
+
+    async def ended(self, transaction_ids: Collection[int]) -> Sequence[StoredTransaction]:
+        """Return those of some transactions that have an end. Raises JournalUnavailable."""
+
+        def work(session: Session) -> list[StoredTransaction]:
+            query = select(ChargeTransaction).where(
+                ChargeTransaction.transaction_id.in_(transaction_ids), ChargeTransaction.stopped_at.is_not(None)
+            )
+            return [_stored(row) for row in session.scalars(query)]
 
         return await self._run(work)
 

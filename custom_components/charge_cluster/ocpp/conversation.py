@@ -61,6 +61,8 @@ class Measured:
     power_w: float | None = None
     energy_wh: float | None = None
     """Monotonic register."""
+    register_wh: float | None = None
+    """The charger's own register, as it was told in this measurement."""
     voltage_v: Amps | None = None
     temperature_c: float | None = None
     soc_percent: float | None = None

@@ -1,46 +1,21 @@
-"""One connector while the site runs: what its charger reports, turned into proof, sessions and pictures.
+"""One connector while the site runs: what its charger reports, turned into proof and pictures.
 
-The state here changes with every report; what is decided about it is not made here.
+The state here changes with every report; what is decided about it is not made here, nor what its sessions come to.
 """
 
 from __future__ import annotations
 
-import uuid
 from dataclasses import dataclass, field
 
-from ..chargers import ConnectorStatus, DrawSample, TransactionStarted, TransactionStopped
+from ..chargers import ConnectorStatus, DrawSample, TransactionStarted
 from ..engine import guard
 from ..engine.guard import DrawBound
 from ..engine.model import Connector, Limit, PhaseAmps, Reason, VehicleState
 from ..engine.snapshot import ConnectorFacts
-from .views import ConnectorView, SessionEvent, SessionView
+from .session import Session
+from .views import ConnectorView
 
 PLUGGED = frozenset({VehicleState.WANTS, VehicleState.SATED})
-
-
-@dataclass(slots=True, kw_only=True)
-class Session:
-    """The session at a connector, from plug-in to plug-out."""
-
-    session_id: str
-    started_at: float
-    """UTC POSIX seconds."""
-    start_energy_wh: float | None
-    energy_wh: float = 0.0
-    id_tag: str | None = None
-    transaction_id: str | None = None
-    held_back_s: float = 0.0
-    """How long it was given less than it could have taken."""
-
-    def view(self) -> SessionView:
-        """Return the picture of it."""
-        return SessionView(
-            session_id=self.session_id,
-            started_at=self.started_at,
-            energy_wh=self.energy_wh,
-            id_tag=self.id_tag,
-            transaction_id=self.transaction_id,
-        )
 
 
 @dataclass(slots=True, kw_only=True)
@@ -59,8 +34,13 @@ class ConnectorState:
     power_w: float | None = None
     energy_wh: float | None = None
     soc_percent: float | None = None
-    transaction_id: str | None = None
+    transaction: TransactionStarted | None = None
+    """The one that runs."""
     session: Session | None = None
+    parted: Session | None = None
+    """The last session whose vehicle left."""
+    register_due: float | None = None
+    """Until then (monotonic seconds) the end of that session waits for its last register; None: it has been told."""
     limit: Limit = field(default_factory=lambda: Limit(amps=0.0, reason=Reason.STARTING))
     queue_position: int | None = None
     outstanding: int = 0
@@ -77,6 +57,20 @@ class ConnectorState:
     def key(self) -> str:
         """Return its id in the site."""
         return self.connector.connector_id
+
+    @property
+    def plugged(self) -> bool:
+        """Return whether a vehicle is there."""
+        return self.vehicle in PLUGGED
+
+    @property
+    def absent(self) -> bool:
+        """Return whether surely no vehicle is there."""
+        return self.vehicle is VehicleState.ABSENT
+
+    def has_parted_from(self, transaction_id: str) -> bool:
+        """Return whether a transaction is of a vehicle that has left."""
+        return self.parted is not None and transaction_id in self.parted.settled_wh
 
     @property
     def power_now_w(self) -> float:
@@ -109,8 +103,8 @@ class ConnectorState:
         """Take note of a restart of the charger: it is at its fallback until told otherwise."""
         self.bound = guard.took_over(self.bound, guard.fallback_of(self.connector, self.bound), now)
 
-    def status_changed(self, event: ConnectorStatus, now: float, wall: float) -> list[SessionEvent]:
-        """Take note of a status; return sessions that began or ended by it."""
+    def status_changed(self, event: ConnectorStatus, now: float) -> None:
+        """Take note of a status."""
         self.status, self.error = event.status, event.error
         before, self.vehicle = self.vehicle, event.vehicle
         if event.vehicle is VehicleState.ABSENT:
@@ -120,17 +114,8 @@ class ConnectorState:
             self.soc_percent = None
             if before is not VehicleState.ABSENT:
                 self.since = now
-            return self._end_session(wall)
-        if event.vehicle in PLUGGED and self.session is None:
+        elif self.plugged and self.session is None:
             self.since = now
-            self.session = Session(
-                session_id=uuid.uuid4().hex,
-                started_at=wall,
-                start_energy_wh=self.energy_wh,
-                transaction_id=self.transaction_id,
-            )
-            return [self._session_event("started", self.session, wall)]
-        return []
 
     def sampled(self, event: DrawSample, now: float) -> None:
         """Take note of a measurement."""
@@ -139,35 +124,8 @@ class ConnectorState:
         self.power_w = event.power_w
         if event.soc_percent is not None:
             self.soc_percent = event.soc_percent
-        if event.energy_wh is None:
-            return
-        self.energy_wh = event.energy_wh
-        session = self.session
-        if session is not None:
-            if session.start_energy_wh is None:
-                session.start_energy_wh = event.energy_wh
-            session.energy_wh = max(session.energy_wh, event.energy_wh - session.start_energy_wh)
-
-    def transaction_started(self, event: TransactionStarted) -> None:
-        """Take note of a transaction that is stored."""
-        self.transaction_id = event.transaction_id
-        if self.session is not None:
-            self.session.transaction_id = event.transaction_id
-            self.session.id_tag = event.id_tag or self.session.id_tag
-
-    def transaction_stopped(self, event: TransactionStopped) -> None:
-        """Take note of the end of a transaction."""
-        if self.transaction_id == event.transaction_id:
-            self.transaction_id = None
-
-    def _end_session(self, wall: float) -> list[SessionEvent]:
-        session, self.session = self.session, None
-        return [] if session is None else [self._session_event("ended", session, wall)]
-
-    def _session_event(self, kind: str, session: Session, wall: float) -> SessionEvent:
-        return SessionEvent(
-            key=self.key, kind=kind, session=session.view(), duration_s=max(0.0, wall - session.started_at)
-        )
+        if event.energy_wh is not None:
+            self.energy_wh = event.energy_wh
 
     def view(self, circuit_names: dict[str, str]) -> ConnectorView:
         """Return the picture of it."""

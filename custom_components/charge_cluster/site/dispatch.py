@@ -105,7 +105,7 @@ class Dispatch:
             state.proving_until = self._clock.monotonic()
         if outcome is LimitOutcome.ACCEPTED:
             state.bound = guard.fallback_stored(
-                state.bound, fallback, idle=state.transaction_id is None, now=self._clock.monotonic()
+                state.bound, fallback, idle=state.transaction is None, now=self._clock.monotonic()
             )
         else:
             LOGGER.warning("%s did not take its fallback of %.0f A: %s", state.key, fallback, outcome)

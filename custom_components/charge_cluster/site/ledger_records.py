@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from ..chargers import LimitOutcome
@@ -10,9 +13,12 @@ from ..engine.snapshot import Command
 from ..ledger import Ledger
 from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
+from ..ocpp.protocols import JournalUnavailable
 from .connector import ConnectorState
-from .records import Kept, KeptBound, KeptSession
-from .views import SessionEvent
+from .records import Kept, KeptBound
+from .session import Session
+
+LOGGER = logging.getLogger(__name__)
 
 BOUND, BASE, KEY_DUE, SESSION = "bound", "base", "key_due", "session"
 """The kinds of what is kept over a restart."""
@@ -41,11 +47,33 @@ class LedgerRecords:
         """Return what was kept."""
         kept = await self._ledger.kept.load(self._site_id)
         self.keys_due = set(kept.get(KEY_DUE, {}))
+        sessions = {key: Session(**fields) for key, fields in kept.get(SESSION, {}).items()}
+        await self._settle(sessions.values())
         return Kept(
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
-            sessions={key: KeptSession(key=key, **fields) for key, fields in kept.get(SESSION, {}).items()},
+            sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
         )
+
+    async def _settle(self, sessions: Iterable[Session]) -> None:
+        """Take over the registers of transactions that ended while nobody looked after their session."""
+        unsettled = {
+            int(transaction_id): session
+            for session in sessions
+            for transaction_id, energy_wh in session.settled_wh.items()
+            if energy_wh is None and transaction_id.isdecimal()
+        }
+        if not unsettled:
+            return
+        try:
+            ended = await self._ledger.journal.ended(unsettled.keys())
+        except JournalUnavailable:
+            LOGGER.warning("The transactions of sessions that were kept cannot be read; what was measured counts")
+            return
+        for stored in ended:
+            if stored.meter_stop_wh is not None:
+                energy_wh = float(stored.meter_stop_wh - stored.meter_start_wh)
+                unsettled[stored.transaction_id].settle(str(stored.transaction_id), energy_wh)
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
         """Record a limit and what became of it."""
@@ -88,30 +116,19 @@ class LedgerRecords:
             self.keys_due.discard(identity)
         self._keep(KEY_DUE, identity, {} if due else None)
 
-    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
-        """Record that a session began or ended."""
-        session = event.session
-        running = state.session
-        if event.kind == "started" and running is not None:
-            self._keep(
-                SESSION,
-                state.key,
-                {
-                    "session_id": session.session_id,
-                    "started_at": session.started_at,
-                    "start_energy_wh": running.start_energy_wh,
-                    "id_tag": session.id_tag,
-                },
-            )
-        else:
-            self._keep(SESSION, state.key, None)
+    def keep_session(self, key: str, session: Session | None) -> None:
+        """Keep the session of a connector, or that there is none."""
+        self._keep(SESSION, key, None if session is None else asdict(session))
+
+    def session(self, key: str, session: Session) -> None:
+        """Record a session of a connector as it is now."""
         self._ledger.sessions.record(
             SessionRecord(
                 site_id=self._site_id,
                 session_id=session.session_id,
-                connector=state.key,
+                connector=key,
                 started_at=session.started_at,
-                ended_at=wall if event.kind == "ended" else None,
+                ended_at=session.ended_at,
                 energy_wh=session.energy_wh,
                 id_tag=session.id_tag,
                 transaction_id=session.transaction_id,

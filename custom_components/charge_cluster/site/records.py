@@ -13,7 +13,7 @@ from ..chargers import LimitOutcome
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
 from .connector import ConnectorState
-from .views import SessionEvent
+from .session import Session
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,22 +30,12 @@ class KeptBound:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class KeptSession:
-    """A session that had not ended when the site stopped."""
-
-    key: str
-    session_id: str
-    started_at: float
-    start_energy_wh: float | None
-    id_tag: str | None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
 class Kept:
     """What was kept over a restart; bounds and sessions by connector key."""
 
     bounds: Mapping[str, KeptBound] = field(default_factory=dict)
-    sessions: Mapping[str, KeptSession] = field(default_factory=dict)
+    sessions: Mapping[str, Session] = field(default_factory=dict)
+    """Those whose end has not been told."""
     bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
 
@@ -73,8 +63,11 @@ class SiteRecords(Protocol):
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit for the next start."""
 
-    def session(self, event: SessionEvent, state: ConnectorState, wall: float) -> None:
-        """Record that a session began or ended."""
+    def keep_session(self, key: str, session: Session | None) -> None:
+        """Keep the session of a connector for the next start; None: there is none whose end has not been told."""
+
+    def session(self, key: str, session: Session) -> None:
+        """Record a session of a connector as it is now; one that was recorded before is mended."""
 
     def demand(
         self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int

@@ -35,13 +35,14 @@ from ..engine.model import NOMINAL_VOLTAGE_V, Connector, PhaseAmps, SiteModel, V
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import Meter, MeterFault, MeterSample
 from ..ocpp.protocols import Clock
-from .connector import ConnectorState, Session
+from .connector import ConnectorState
 from .demand import DemandMeter, DemandMinute
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
 from .meter import MeterState
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
 from .records import Kept, KeptBound, SiteRecords
+from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, MeterSettings, SiteSettings
 from .surroundings import circuit_views, problems_of
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
@@ -126,6 +127,7 @@ class Site:
         self._records = records
         self._wiring = wiring
         self._dispatch = Dispatch(clock, self, self._proof_changed)
+        self._sessions = Sessions(records, clock)
         self._states: dict[str, ConnectorState] = {}
         self._points: dict[str, ChargePointState] = {}
         self._meters: dict[str, MeterState] = {}
@@ -139,7 +141,6 @@ class Site:
         self._decision: Decision | None = None
         self._problems: tuple[Problem, ...] = ()
         self._subscribers: dict[str, list[Callable[[], None]]] = {}
-        self._session_listeners: list[Callable[[SessionEvent], None]] = []
         self._started_at: float | None = None
         self._heard_all = False
         self._pass_timer: asyncio.TimerHandle | None = None
@@ -174,6 +175,7 @@ class Site:
         await self._dispatch.close()
         for state in self._states.values():
             self._keep(state)
+        self._sessions.keep(self._states.values())
         self._keep_bases()
         for circuit_id, demand in self._demand.items():
             self._record_minute(circuit_id, demand.close())
@@ -221,13 +223,7 @@ class Site:
 
     def on_session(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
         """Have sessions told that begin or end; return what ends it."""
-        self._session_listeners.append(seen)
-
-        def end() -> None:
-            if seen in self._session_listeners:
-                self._session_listeners.remove(seen)
-
-        return end
+        return self._sessions.listen(seen)
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what a person must mend."""
@@ -342,12 +338,7 @@ class Site:
         )
         session = self._kept.sessions.get(connector.connector_id)
         if session is not None:
-            state.session = Session(
-                session_id=session.session_id,
-                started_at=session.started_at,
-                start_energy_wh=session.start_energy_wh,
-                id_tag=session.id_tag,
-            )
+            self._sessions.resume(state, session)
         return state
 
     async def _take_up_meters(self, settings: SiteSettings, before: SiteSettings) -> None:
@@ -406,11 +397,9 @@ class Site:
                 self._provision(point)
                 self._show_point(point)
             case ConnectorStatus():
-                self._about(
-                    point, event.connector, lambda s: self._sessions(s, s.status_changed(event, now, wall), wall)
-                )
+                self._about(point, event.connector, lambda s: self._status_changed(s, event, now))
             case DrawSample():
-                self._about(point, event.connector, lambda s: s.sampled(event, now))
+                self._about(point, event.connector, lambda s: self._sampled(s, event, now))
             case TransactionStarted():
                 self._about(point, event.connector, lambda s: self._transaction_started(s, event, now))
             case TransactionStopped():
@@ -444,21 +433,24 @@ class Site:
         change(state)
         self._show_connector(state)
 
+    def _status_changed(self, state: ConnectorState, event: ConnectorStatus, now: float) -> None:
+        state.status_changed(event, now)
+        self._sessions.follow_vehicle(state)
+
+    def _sampled(self, state: ConnectorState, event: DrawSample, now: float) -> None:
+        state.sampled(event, now)
+        self._sessions.measured(state, event)
+
     def _transaction_started(self, state: ConnectorState, event: TransactionStarted, now: float) -> None:
-        state.transaction_started(event)
+        self._sessions.transaction_started(state, event)
         if not event.resumed:
             # A transaction begins under the permanent fallback; what was ordered before it does not carry over.
             state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
 
     def _transaction_stopped(self, state: ConnectorState, event: TransactionStopped, now: float) -> None:
-        state.transaction_stopped(event)
-        state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
-
-    def _sessions(self, state: ConnectorState, events: list[SessionEvent], wall: float) -> None:
-        for event in events:
-            self._records.session(event, state, wall)
-            for listener in list(self._session_listeners):
-                listener(event)
+        self._sessions.transaction_stopped(state, event)
+        if not event.late:
+            state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
 
     def _metered(self, meter: MeterState, report: MeterSample | MeterFault) -> None:
         if self._meters.get(meter.settings.meter_id) is not meter:
@@ -514,6 +506,8 @@ class Site:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
         self._keep_bases()
+        for state in self._states.values():
+            self._sessions.conclude(state, self._clock.monotonic())
         problems = problems_of(
             self.settings,
             self._decision,
@@ -536,7 +530,7 @@ class Site:
         departed = [key for key, leave_at in self._leave_at.items() if now >= leave_at]
         for key in departed:
             del self._leave_at[key]
-            del self._states[key]
+            self._sessions.conclude(self._states.pop(key), float("inf"))
         if departed:
             self._rebuild_model()
 

@@ -55,6 +55,7 @@ class ConnectorState:
             at=at,
             power_w=_power(sample, amps),
             energy_wh=energy_wh,
+            register_wh=sample.energy_wh,
             voltage_v=sample.voltage_v,
             temperature_c=sample.temperature_c,
             soc_percent=sample.soc_percent,

@@ -2,8 +2,9 @@
 
 The journal is the authority on what was; this book says what *is*. Starts, ends and adoptions go through one lane in
 the order they came, and are answered only after the journal holds them. What arrives late (a charger was offline) is
-stored, but does not disturb a younger transaction at the same connector; the register of a late end is told on. A disk that is full or broken stops records,
-not control: a transaction can be limited under the id that the charger itself gives it.
+stored, but does not disturb a younger transaction at the same connector; the register of a late end is told on. A disk
+that is full or broken stops records, not control: a transaction can be limited under the id that the charger itself
+gives it.
 """
 
 from __future__ import annotations

@@ -1,0 +1,159 @@
+"""The sessions of a site: begun, settled, ended, written down and told.
+
+The end of a session is told once its energy is known. A vehicle may leave before the charger has told the end of the
+transaction (it was offline, or says first that the connector is free), and the register in that end is what counts. So
+the session waits for it, though not for ever; a register that comes later still mends what was written down.
+"""
+
+from __future__ import annotations
+
+import logging
+import uuid
+from collections.abc import Callable, Iterable
+
+from ..chargers import DrawSample, TransactionStarted, TransactionStopped
+from ..ocpp.pacing import CalmLog
+from ..ocpp.protocols import Clock
+from .connector import ConnectorState
+from .records import SiteRecords
+from .session import Session
+from .views import SessionEvent
+
+LOGGER = logging.getLogger(__name__)
+
+REGISTER_PATIENCE_S = 90.0
+"""So long the end of a session waits for its last register; one that the charger lost is presumed before."""
+
+
+class Sessions:
+    """The sessions at the connectors of one site."""
+
+    def __init__(self, records: SiteRecords, clock: Clock) -> None:
+        """Begin with none; those that were kept are taken up with `resume`."""
+        self._records = records
+        self._clock = clock
+        self._listeners: list[Callable[[SessionEvent], None]] = []
+        self._log = CalmLog(LOGGER, clock.monotonic)
+
+    def listen(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
+        """Have sessions told that begin or end; return what ends it."""
+        self._listeners.append(seen)
+
+        def end() -> None:
+            if seen in self._listeners:
+                self._listeners.remove(seen)
+
+        return end
+
+    def resume(self, state: ConnectorState, kept: Session) -> None:
+        """Go on with a session that was kept."""
+        if kept.ended_at is None:
+            state.session = kept
+        else:
+            self._wait_for_register(state, kept)
+
+    def follow_vehicle(self, state: ConnectorState) -> None:
+        """Begin a session where a vehicle was plugged in, end it where the vehicle left."""
+        if state.plugged and state.session is None:
+            self._begin(state)
+        elif state.absent and state.session is not None:
+            self._part(state, state.session)
+
+    def measured(self, state: ConnectorState, sample: DrawSample) -> None:
+        """Take note of the registers in a measurement."""
+        session, transaction = state.session, state.transaction
+        if session is None:
+            return
+        first = session.start_energy_wh is None
+        if sample.energy_wh is not None:
+            session.measure(sample.energy_wh)
+        if sample.register_wh is not None and transaction is not None:
+            session.charged(transaction.transaction_id, sample.register_wh - transaction.meter_start_wh)
+        if first and session.start_energy_wh is not None:
+            self._records.keep_session(state.key, session)
+
+    def transaction_started(self, state: ConnectorState, event: TransactionStarted) -> None:
+        """Take note of a transaction that is stored."""
+        state.transaction = event
+        if state.session is not None and not state.has_parted_from(event.transaction_id):
+            state.session.join(event.transaction_id, event.id_tag)
+            self._write(state, state.session)
+
+    def transaction_stopped(self, state: ConnectorState, event: TransactionStopped) -> None:
+        """Take over the register at the end of a transaction."""
+        if state.transaction is not None and state.transaction.transaction_id == event.transaction_id:
+            state.transaction = None
+        for session in (state.session, state.parted):
+            if session is not None and event.transaction_id in session.settled_wh:
+                self._settle(state, session, event)
+
+    def conclude(self, state: ConnectorState, now: float) -> None:
+        """End a session that has waited for its last register long enough; `now` in monotonic seconds."""
+        if state.register_due is not None and now >= state.register_due:
+            self._tell_end(state)
+
+    def keep(self, states: Iterable[ConnectorState]) -> None:
+        """Write down how the sessions are that go on while the site does not."""
+        for state in states:
+            if state.session is not None:
+                self._write(state, state.session)
+
+    def _begin(self, state: ConnectorState) -> None:
+        self._tell_end(state)
+        session = Session(session_id=uuid.uuid4().hex, started_at=self._clock.time(), start_energy_wh=state.energy_wh)
+        transaction = state.transaction
+        if transaction is not None and not state.has_parted_from(transaction.transaction_id):
+            session.join(transaction.transaction_id, transaction.id_tag)
+        state.session = session
+        self._write(state, session)
+        self._tell(session.event("started", state.key, session.started_at))
+
+    def _part(self, state: ConnectorState, session: Session) -> None:
+        session.ended_at = self._clock.time()
+        state.session = None
+        self._wait_for_register(state, session)
+        if session.settled:
+            self._tell_end(state)
+        else:
+            self._write(state, session)
+
+    def _wait_for_register(self, state: ConnectorState, session: Session) -> None:
+        state.parted = session
+        state.register_due = self._clock.monotonic() + REGISTER_PATIENCE_S
+
+    def _settle(self, state: ConnectorState, session: Session, event: TransactionStopped) -> None:
+        energy_wh = event.meter_stop_wh - event.meter_start_wh
+        if energy_wh < 0:
+            self._log.warning(
+                "The register at the end of transaction %s at %s (%.0f Wh) is below the one at its start (%.0f Wh) and"
+                " is ignored; what was measured meanwhile counts",
+                event.transaction_id,
+                state.key,
+                event.meter_stop_wh,
+                event.meter_start_wh,
+            )
+        session.settle(event.transaction_id, energy_wh, presumed=event.presumed)
+        if session is state.parted and state.register_due is None:
+            self._records.session(state.key, session)
+        elif session is state.parted and session.settled:
+            self._tell_end(state)
+        else:
+            self._write(state, session)
+
+    def _tell_end(self, state: ConnectorState) -> None:
+        """Tell the end of the session that waits to be told, if there is one."""
+        session = state.parted
+        if state.register_due is None or session is None or session.ended_at is None:
+            return
+        state.register_due = None
+        self._records.session(state.key, session)
+        self._records.keep_session(state.key, None)
+        self._tell(session.event("ended", state.key, session.ended_at))
+
+    def _write(self, state: ConnectorState, session: Session) -> None:
+        self._records.session(state.key, session)
+        self._records.keep_session(state.key, session)
+
+    def _tell(self, event: SessionEvent) -> None:
+        for listener in list(self._listeners):
+            listener(event)

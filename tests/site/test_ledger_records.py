@@ -1,0 +1,67 @@
+"""What a site finds again in its ledger."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from custom_components.charge_cluster.ledger import Ledger
+from custom_components.charge_cluster.site.ledger_records import LedgerRecords
+from custom_components.charge_cluster.site.session import Session
+from tests.ledger.records import NOON, WallClock, a_start, a_stop
+
+
+@pytest.fixture
+async def ledger(tmp_path: Path) -> AsyncIterator[Ledger]:
+    opened = await Ledger.open(tmp_path / "ledger", clock=WallClock())
+    yield opened
+    await opened.close()
+
+
+async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    session = Session(
+        session_id="s",
+        started_at=NOON,
+        start_energy_wh=500.0,
+        id_tag="04AA",
+        ended_at=NOON + 60,
+        counted_wh=7.0,
+        settled_wh={"1": 100.0, "foreign": None},
+        earlier_wh=3.0,
+    )
+
+    records.keep_session("cp1/1", session)
+    assert (await records.load()).sessions == {"cp1/1": session}
+
+    records.keep_session("cp1/1", None)
+    assert (await records.load()).sessions == {}
+
+
+async def test_a_register_that_came_while_nobody_looked_after_the_session_is_found(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    ended = await ledger.journal.start_transaction(a_start(meter_start_wh=1000))
+    running = await ledger.journal.start_transaction(a_start(connector=2))
+    await ledger.journal.stop_transaction(a_stop(ended.transaction_id, meter_stop_wh=4500))
+    for number, transaction in enumerate((ended, running), start=1):
+        session = Session(session_id=f"s{number}", started_at=NOON, start_energy_wh=None, counted_wh=20.0)
+        session.join(str(transaction.transaction_id), "04AA")
+        records.keep_session(f"cp1/{number}", session)
+
+    sessions = (await records.load()).sessions
+
+    assert (sessions["cp1/1"].energy_wh, sessions["cp1/1"].settled) == (3500.0, True)
+    assert (sessions["cp1/2"].energy_wh, sessions["cp1/2"].settled) == (20.0, False)
+
+
+async def test_a_session_is_one_row_however_often_it_is_recorded(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    session = Session(session_id="s", started_at=NOON, start_energy_wh=None)
+    records.session("cp1/1", session)
+    session.join("7", "04AA")
+    session.ended_at = NOON + 60
+    session.settle("7", 800.0)
+    records.session("cp1/1", session)
+
+    [row] = await ledger.sessions.between("site", NOON - 1, NOON + 1)
+    assert (row.energy_wh, row.ended_at, row.transaction_id, row.id_tag) == (800.0, NOON + 60, "7", "04AA")
