@@ -1,0 +1,1 @@
+"""What is told to those who help: diagnostics and system information; and what the backup is given."""
