@@ -14,16 +14,20 @@ from tests.site_entry import DOMAIN
 
 PATIENCE_S = 30.0
 REPOSITORY = Path(__file__).parents[2]
-WORDS: dict[str, Any] = json.loads(
-    (REPOSITORY / "custom_components" / DOMAIN / "translations" / "en.json").read_text(encoding="utf-8")
-)["issues"]
+TRANSLATION = REPOSITORY / "custom_components" / DOMAIN / "translations" / "en.json"
 
 METER_ENTITIES = ("sensor.l1", "sensor.l2", "sensor.l3")
 
 
+def words_of(part: str) -> dict[str, Any]:
+    """Return the English words of one part of the integration."""
+    words: dict[str, Any] = json.loads(TRANSLATION.read_text(encoding="utf-8"))[part]
+    return words
+
+
 def sentences(translation_key: str) -> tuple[str, str]:
     """Return title and description of an issue; one that can be fixed has its description in the form."""
-    words = WORDS[translation_key]
+    words = words_of("issues")[translation_key]
     form = words["fix_flow"]["step"]["confirm"] if "fix_flow" in words else words
     return words["title"], form["description"]
 
