@@ -28,20 +28,20 @@ from ..chargers import (
     WentOnline,
 )
 from ..engine import guard
-from ..engine.base_load import BaseMemory
 from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import NOMINAL_VOLTAGE_V, Connector, PhaseAmps, SiteModel, VehicleState
+from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import Meter, MeterFault, MeterSample
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
 from .demand import DemandMeter, DemandMinute
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
+from .keeping import Keeping
 from .meter import MeterState
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
-from .records import Kept, KeptBound, SiteRecords
+from .records import SiteRecords
 from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, MeterSettings, SiteSettings
 from .surroundings import circuit_views, problems_of
@@ -54,9 +54,6 @@ PASS_SPACING_S = 0.1
 
 TICK_S = 1.0
 """A pass is made at least this often, because time alone changes things."""
-
-KEPT_BASE_STEP_A = 1.0
-"""A believed base load is written down again when it moved so far."""
 
 STARTING_S = 15.0
 """After its start a site raises nobody for so long, unless it has heard of everything before."""
@@ -128,14 +125,13 @@ class Site:
         self._wiring = wiring
         self._dispatch = Dispatch(clock, self, self._proof_changed)
         self._sessions = Sessions(records, clock)
+        self._keeping = Keeping(records, clock)
         self._states: dict[str, ConnectorState] = {}
         self._points: dict[str, ChargePointState] = {}
         self._meters: dict[str, MeterState] = {}
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
         self._demand: dict[str, DemandMeter] = {}
-        self._kept = Kept()
-        self._kept_bases: dict[str, PhaseAmps] = {}
         self._model: SiteModel
         self._memory = Memory()
         self._decision: Decision | None = None
@@ -158,8 +154,7 @@ class Site:
 
     async def start(self) -> None:
         """Take up what was kept, listen to everything and begin."""
-        self._kept = await self._records.load()
-        self._memory = Memory(circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()})
+        self._memory = await self._keeping.load()
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -173,10 +168,9 @@ class Site:
         self._pass_timer = self._tick_timer = None
         self._started_at = None
         await self._dispatch.close()
-        for state in self._states.values():
-            self._keep(state)
+        self._keeping.keep_bounds(self._states.values())
         self._sessions.keep(self._states.values())
-        self._keep_bases()
+        self._keeping.keep_bases(self._memory)
         for circuit_id, demand in self._demand.items():
             self._record_minute(circuit_id, demand.close())
         for meter in self._meters.values():
@@ -315,28 +309,15 @@ class Site:
 
     def _new_state(self, connector: Connector, charge_point_id: str, number: int, now: float) -> ConnectorState:
         """Return the state of a connector as it was kept, or with nothing known."""
-        bound = guard.unknown_bound(connector)
-        kept = self._kept.bounds.get(connector.connector_id)
-        wall = self._clock.time()
-        if kept is not None:
-            expires = None if kept.expires_at is None else now + (kept.expires_at - wall)
-            bound = guard.remembered_bound(
-                connector,
-                limit_a=kept.limit_a,
-                held_a=kept.held_a,
-                fallback_a=kept.fallback_a,
-                expires_at=expires,
-                now=now,
-            )
         state = ConnectorState(
             connector=connector,
             charge_point_id=charge_point_id,
             number=number,
-            bound=bound,
+            bound=self._keeping.bound(connector, now),
             since=now,
             proving_until=now + PROVING_S,
         )
-        session = self._kept.sessions.get(connector.connector_id)
+        session = self._keeping.session(state.key)
         if session is not None:
             self._sessions.resume(state, session)
         return state
@@ -461,7 +442,7 @@ class Site:
 
     def _proof_changed(self, state: ConnectorState) -> None:
         """Take note that an order was answered or a fallback stored."""
-        self._keep(state)
+        self._keeping.keep_bound(state)
         if not state.leaving:
             self._show_connector(state)
         self._request_pass()
@@ -469,28 +450,6 @@ class Site:
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
         """Record an order (the audit of the dispatch)."""
         self._records.ordered(state, command, outcome)
-
-    def _keep(self, state: ConnectorState) -> None:
-        bound = state.bound
-        expires = bound.expires_at
-        self._records.keep_bound(
-            KeptBound(
-                key=state.key,
-                limit_a=bound.limit_a,
-                held_a=max((bound.held_a, *bound.in_flight)),
-                expires_at=None if expires is None else self._clock.time() + (expires - self._clock.monotonic()),
-                fallback_a=bound.fallback_a,
-            )
-        )
-
-    def _keep_bases(self) -> None:
-        """Keep the believed base loads where they moved."""
-        for circuit_id, memory in self._memory.circuits.items():
-            believed, kept = memory.settled, self._kept_bases.get(circuit_id)
-            if believed is None or (kept is not None and _distance(believed, kept) < KEPT_BASE_STEP_A):
-                continue
-            self._kept_bases[circuit_id] = believed
-            self._records.keep_base(circuit_id, believed)
 
     # The pass ------------------------------------------------------------------------------------------------------
 
@@ -505,7 +464,7 @@ class Site:
     def _tick(self) -> None:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
-        self._keep_bases()
+        self._keeping.keep_bases(self._memory)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
         problems = problems_of(
@@ -632,10 +591,6 @@ def _refuse(settings: SiteSettings) -> None:
     faults = check(settings)
     if faults:
         raise SettingsError(faults)
-
-
-def _distance(one: PhaseAmps, other: PhaseAmps) -> float:
-    return max(abs(a - b) for a, b in zip(one, other, strict=True))
 
 
 def _nothing() -> None:
