@@ -233,6 +233,22 @@ async def test_a_charger_that_knows_default_profiles_only_is_limited_by_them(sta
 
 
 @virtually
+async def test_each_transaction_is_worth_a_new_trial_of_a_profile_of_its_own(stage: Stage) -> None:
+    point, transaction = await charging(
+        stage, SetChargingProfile=taking(lambda p: p["chargingProfilePurpose"] == "TxDefaultProfile")
+    )
+    assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.ACCEPTED
+    refused = len(point.profiles("TxProfile"))
+    assert await stage.conversation.hold_limit(1, wish(12)) is Outcome.ACCEPTED
+    assert len(point.profiles("TxProfile")) == refused
+    await point.stop(transaction)
+    point.answers["SetChargingProfile"] = lambda _: {"status": "Accepted"}
+    following = await point.start(meter=2000)
+    assert await stage.conversation.hold_limit(1, wish(14)) is Outcome.ACCEPTED
+    assert point.profiles("TxProfile")[-1]["transactionId"] == following
+
+
+@virtually
 async def test_a_default_profile_is_no_way_out_once_the_transaction_has_its_own(stage: Stage) -> None:
     point, _ = await charging(stage)
     await stage.conversation.hold_limit(1, wish(16))

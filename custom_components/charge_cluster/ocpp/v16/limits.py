@@ -74,7 +74,18 @@ class _Ladder:
     """What was learned about wording one kind of limit."""
 
     taken: Wording | None = None
+    taken_for: int | None = None
+    """The transaction that `taken` was found for."""
     next_climb_at: float = 0.0
+
+    def best_for(self, transaction_id: int | None) -> Wording | None:
+        """Return the wording to begin with.
+
+        A default profile in place of a transaction's own is written to flash each time, and the reason may have been
+        that the charger did not know that transaction: the next one is worth a new trial.
+        """
+        makeshift = self.taken is not None and self.taken.purpose is Purpose.DEFAULT
+        return None if makeshift and transaction_id != self.taken_for else self.taken
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -232,7 +243,7 @@ class Limits:
         ladder = self._ladders.setdefault(use, _Ladder())
         now = self._clock.monotonic()
         speakable = [wording for wording in wordings if self._unit is None or wording.unit is self._unit]
-        ways = sorted(speakable, key=lambda wording: wording != ladder.taken)
+        ways = sorted(speakable, key=lambda wording: wording != ladder.best_for(transaction_id))
         if ladder.next_climb_at > now:
             ways = ways[:1]
         remaining = deque(ways)
@@ -251,7 +262,7 @@ class Limits:
                 continue
             if outcome is Outcome.ACCEPTED:
                 self._unit = wording.unit
-                ladder.taken = wording
+                ladder.taken, ladder.taken_for = wording, transaction_id
                 ladder.next_climb_at = 0.0
                 if wording.purpose is Purpose.TRANSACTION and transaction_id is not None:
                     self._limited[connector] = transaction_id
