@@ -79,24 +79,22 @@ def _subentries(entry: ConfigEntry, kind: SubentryType) -> Iterator[ConfigSubent
 
 def supply_settings(name: str, stored: Mapping[str, Any]) -> CircuitSettings:
     """Return the supply of a site."""
-    return CircuitSettings(
-        circuit_id=SUPPLY_ID,
-        name=name,
-        parent_id=None,
-        rating_a=_amps(stored[Key.RATINGS]),
-        margin_a=stored.get(Key.MARGIN),
-        declared_base_load_a=_same_amps(stored.get(Key.BASE_LOAD)),
-        sharing=_sharing(stored),
-    )
+    return _circuit_settings(stored, circuit_id=SUPPLY_ID, name=name, parent_id=None)
 
 
 def cluster_settings(subentry: ConfigSubentry) -> CircuitSettings:
     """Return a cluster."""
     stored = subentry.data
+    return _circuit_settings(stored, circuit_id=subentry.subentry_id, name=subentry.title, parent_id=stored[Key.PARENT])
+
+
+def _circuit_settings(
+    stored: Mapping[str, Any], *, circuit_id: str, name: str, parent_id: str | None
+) -> CircuitSettings:
     return CircuitSettings(
-        circuit_id=subentry.subentry_id,
-        name=subentry.title,
-        parent_id=stored[Key.PARENT],
+        circuit_id=circuit_id,
+        name=name,
+        parent_id=parent_id,
         rating_a=_amps(stored[Key.RATINGS]),
         margin_a=stored.get(Key.MARGIN),
         declared_base_load_a=_same_amps(stored.get(Key.BASE_LOAD)),

@@ -39,6 +39,7 @@ from ..ocpp.conversation import (
     TransactionOpened,
     Unreachable,
 )
+from ..ocpp.listeners import enlist
 from . import (
     Booted,
     ChargerEvent,
@@ -196,13 +197,7 @@ class OcppCharger:
         """Have events reported, the present state at once; return what ends it."""
         for event in self._present_state():
             report(event)
-        self._listeners.append(report)
-
-        def end() -> None:
-            if report in self._listeners:
-                self._listeners.remove(report)
-
-        return end
+        return enlist(self._listeners, report)
 
     def reconfigure(self, connectors: Sequence[Terminals], *, start_tag: str | None) -> None:
         """Take over what changed in the configuration; nobody is interrupted."""

@@ -277,14 +277,7 @@ def obeys(bound: DrawBound) -> bool | None:
 
 def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     """Return the least that the connector can have drawn at a time, by its measurements and orders around it."""
-    before: Draw | None = None
-    after: Draw | None = None
-    for draw in bound.draws:
-        if draw.at <= at:
-            before = draw
-        else:
-            after = draw
-            break
+    before, after = _draws_around(bound, at)
     if before is None or at - before.at > HISTORY_S:
         return NO_AMPS
     l1, l2, l3 = before.least
@@ -301,6 +294,16 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     return (l1, l2, l3)
 
 
+def _draws_around(bound: DrawBound, at: float) -> tuple[Draw | None, Draw | None]:
+    """Return the last measurement up to a time and the first one after it."""
+    before: Draw | None = None
+    for draw in bound.draws:
+        if draw.at > at:
+            return before, draw
+        before = draw
+    return before, None
+
+
 def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
     """Return whether no order in a span of time was for more than the one before it."""
     amps = [order.amps for order in bound.orders if since <= order.at <= until]
@@ -310,13 +313,7 @@ def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
 def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     """Return the most that the connector can have drawn at a time."""
     most = _held_around(bound, at)
-    before = after = None
-    for draw in bound.draws:
-        if draw.at <= at:
-            before = draw
-        else:
-            after = draw
-            break
+    before, after = _draws_around(bound, at)
     if before is not None and after is not None:
         # Between two samples with no order to more, it drew no more than the larger of them and its settled limit.
         rose = any(before.at - CAR_SETTLING_S <= o.at <= after.at and o.amps > max(before.amps) for o in bound.orders)

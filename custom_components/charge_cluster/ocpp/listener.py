@@ -20,6 +20,7 @@ from aiohttp import WSCloseCode, WSMsgType, web
 from .conversation import DeviceFacts
 from .doorway import Arrival, Refusal, arrival
 from .frames import MAX_FRAME_BYTES
+from .listeners import enlist
 from .pacing import Allowance, AllowancePerAddress, CalmLog
 from .protocols import Admission, Authoriser, Clock, Doorkeeper, TransactionJournal
 from .rpc import INBOUND_BURST, INBOUND_RATE_PER_S, RpcLink
@@ -215,13 +216,7 @@ class CentralSystem:
         """Be told of the waiting room, of everybody in it at once; return what ends it."""
         for identity, newcomer in self.newcomers.items():
             watch(identity, newcomer)
-        self._newcomer_watchers.append(watch)
-
-        def end() -> None:
-            if watch in self._newcomer_watchers:
-                self._newcomer_watchers.remove(watch)
-
-        return end
+        return enlist(self._newcomer_watchers, watch)
 
     def reconsider(self, identity: str, *, provision_key: str | None = None) -> None:
         """Judge a connected charge point anew, after it was accepted, changed or removed.

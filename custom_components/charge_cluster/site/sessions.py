@@ -12,6 +12,7 @@ import uuid
 from collections.abc import Callable, Iterable
 
 from ..chargers import DrawSample, TransactionStarted, TransactionStopped
+from ..ocpp.listeners import enlist
 from ..ocpp.pacing import CalmLog
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
@@ -37,13 +38,7 @@ class Sessions:
 
     def listen(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
         """Have sessions told that begin or end; return what ends it."""
-        self._listeners.append(seen)
-
-        def end() -> None:
-            if seen in self._listeners:
-                self._listeners.remove(seen)
-
-        return end
+        return enlist(self._listeners, seen)
 
     def resume(self, state: ConnectorState, kept: Session) -> None:
         """Go on with a session that was kept."""

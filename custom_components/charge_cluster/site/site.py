@@ -33,6 +33,7 @@ from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import Meter, MeterFault, MeterSample
+from ..ocpp.listeners import enlist
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
 from .demand import DemandMeter, DemandMinute
@@ -206,14 +207,7 @@ class Site:
 
     def subscribe(self, subject: str, changed: Callable[[], None]) -> Callable[[], None]:
         """Have changes of a subject told ("connector:<key>" …); return what ends it."""
-        listeners = self._subscribers.setdefault(subject, [])
-        listeners.append(changed)
-
-        def end() -> None:
-            if changed in listeners:
-                listeners.remove(changed)
-
-        return end
+        return enlist(self._subscribers.setdefault(subject, []), changed)
 
     def on_session(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
         """Have sessions told that begin or end; return what ends it."""

@@ -29,6 +29,7 @@ from ..conversation import (
     Unreachable,
 )
 from ..frames import ErrorCode, JsonObject
+from ..listeners import enlist
 from ..pacing import CalmLog
 from ..protocols import (
     Authorisation,
@@ -194,13 +195,7 @@ class Conversation16(Commands):
         """Have facts reported, the present state at once; return what ends it."""
         for report in self.present_state():
             listener(report)
-        self._listeners.append(listener)
-
-        def end() -> None:
-            if listener in self._listeners:
-                self._listeners.remove(listener)
-
-        return end
+        return enlist(self._listeners, listener)
 
     def present_state(self) -> Sequence[Report]:
         """Return the facts that describe the present state."""

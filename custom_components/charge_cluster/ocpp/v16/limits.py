@@ -296,24 +296,10 @@ class Limits:
                 LimitAnsweredLate(connector=connector, limit_a=sendable_amps(wish.amps, terminals), accepted=accepted)
             )
 
-        try:
-            return _outcome(await self._ask_limit(connector, compose, late))
-        except CallRefused as refusal:
-            return _outcome_of_refusal(refusal)
-        except CallNotSent:
-            return Outcome.NOT_SENT
-        except CallFailed:
-            return Outcome.UNKNOWN
+        return await _outcome_of(self._ask_limit(connector, compose, late))
 
     async def _send_fallback(self, payload: JsonObject) -> Outcome:
-        try:
-            return _outcome(await self._ask("SetChargingProfile", payload))
-        except CallRefused as refusal:
-            return _outcome_of_refusal(refusal)
-        except CallNotSent:
-            return Outcome.NOT_SENT
-        except CallFailed:
-            return Outcome.UNKNOWN
+        return await _outcome_of(self._ask("SetChargingProfile", payload))
 
     async def _shows(self, connector: int, amps: float) -> bool:
         """Return whether the charger says that it holds the fallback already, which spares its flash."""
@@ -339,6 +325,18 @@ class Limits:
         return shown
 
 
+async def _outcome_of(answer: Awaitable[JsonObject]) -> Outcome:
+    """Wait for the answer to a profile and return what became of it."""
+    try:
+        return _outcome(await answer)
+    except CallRefused as refusal:
+        return Outcome.REFUSED if refusal.code in _REFUSALS else Outcome.UNKNOWN
+    except CallNotSent:
+        return Outcome.NOT_SENT
+    except CallFailed:
+        return Outcome.UNKNOWN
+
+
 def _outcome(answer: JsonObject) -> Outcome:
     match answer.get("status"):
         case "Accepted":
@@ -346,7 +344,3 @@ def _outcome(answer: JsonObject) -> Outcome:
         case "Rejected" | "NotSupported":
             return Outcome.REFUSED
     return Outcome.UNKNOWN
-
-
-def _outcome_of_refusal(refusal: CallRefused) -> Outcome:
-    return Outcome.REFUSED if refusal.code in _REFUSALS else Outcome.UNKNOWN
