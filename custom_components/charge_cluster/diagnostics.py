@@ -9,6 +9,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, is_dataclass
 from importlib.metadata import version
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +24,7 @@ from .const import DOMAIN
 from .coordinator import ChargeClusterConfigEntry, SiteRuntime, SubjectKind, subjects_of
 from .ledger.limits import LimitRecord
 from .ledger.writer import StoreUnavailable
+from .site.problems import Problem
 from .site.settings import ModbusMeterSettings, SiteSettings
 from .site.site import Site
 from .site.views import NewcomerView
@@ -40,6 +42,9 @@ LIMITS = 100
 LIMITS_OF_CONNECTOR = 50
 
 LIBRARIES = ("SQLAlchemy", "alembic", "pymodbus")
+
+MAYBE_ADDRESS = re.compile(r"\d+(?:\.\d+){3}|[0-9A-Fa-f]*(?::[0-9A-Fa-f]*){2,}(?:\.\d+){0,3}")
+"""What may be an IPv4 or IPv6 address; a time of day and a MAC address look like one."""
 
 type Concerns = Callable[[str], bool]
 """Whether something with this id is told of."""
@@ -118,7 +123,7 @@ def _known(runtime: SiteRuntime, concerns: Concerns) -> dict[str, Any]:
         "charge_points": _seen(site.charge_points, concerns),
         "connectors": _seen(site.connectors, concerns),
         "meters": _seen(site.meters, concerns),
-        "problems": [_plain(problem) for problem in site.problems() if concerns(problem.subject)],
+        "problems": [_problem(problem) for problem in site.problems() if concerns(problem.subject)],
     }
 
 
@@ -131,6 +136,11 @@ def _settings(settings: SiteSettings, concerns: Concerns) -> dict[str, Any]:
 
 def _seen(views: Mapping[str, object], concerns: Concerns) -> dict[str, Any]:
     return {its_id: async_redact_data(_plain(view), IN_VIEWS) for its_id, view in views.items() if concerns(its_id)}
+
+
+def _problem(problem: Problem) -> dict[str, Any]:
+    placeholders = {name: without_addresses(text) for name, text in problem.placeholders.items()}
+    return {"key": problem.key, "subject": problem.subject, "severity": problem.severity, "placeholders": placeholders}
 
 
 def _newcomer(view: NewcomerView) -> dict[str, Any]:
@@ -232,3 +242,16 @@ def without(told: dict[str, Any], secrets: Iterable[str]) -> dict[str, Any]:
 
     redacted: dict[str, Any] = cleaned(told)
     return redacted
+
+
+def without_addresses(text: str) -> str:
+    """Take IP addresses out of a fault: where a name was configured, only the fault tells what it stood for."""
+    return MAYBE_ADDRESS.sub(lambda found: REDACTED if _is_address(found[0]) else found[0], text)
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ip_address(text)
+    except ValueError:
+        return False
+    return True

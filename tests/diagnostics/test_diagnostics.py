@@ -16,7 +16,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from pytest_homeassistant_custom_component.components import diagnostics as downloads
 from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 
-from custom_components.charge_cluster.diagnostics import without
+from custom_components.charge_cluster.diagnostics import without, without_addresses
 from custom_components.charge_cluster.ledger.writer import StoreUnavailable
 from custom_components.charge_cluster.site.site import Site
 from tests.controls.stage import PATIENCE_S, Controls, Dial, held_to, plug_in_and_charge
@@ -239,3 +239,23 @@ def test_a_secret_is_taken_out_of_a_text_and_nothing_else_is(text: str, left: st
 
 def test_where_nothing_is_secret_nothing_is_taken_out() -> None:
     assert without({"told": ["", "all", 1, None]}, set()) == {"told": ["", "all", 1, None]}
+
+
+@pytest.mark.parametrize(
+    ("text", "left"),
+    [
+        (
+            "[Errno 111] Connect call failed ('192.168.1.7', 502)",
+            f"[Errno 111] Connect call failed ('{REDACTED}', 502)",
+        ),
+        ("10.0.0.7:502 cannot be reached", f"{REDACTED}:502 cannot be reached"),
+        ("('fe80::1ff:fe23', 502, 0, 0)", f"('{REDACTED}', 502, 0, 0)"),
+        ("[2001:db8:0:0:0:0:2:1]:502", f"[{REDACTED}]:502"),
+        ("::ffff:10.0.0.7 is gone", f"{REDACTED} is gone"),
+        ("silent since 12:30:45", "silent since 12:30:45"),
+        ("currents (400.5, 1.25, 0.0)", "currents (400.5, 1.25, 0.0)"),
+        ("999.1.1.1 is no address", "999.1.1.1 is no address"),
+    ],
+)
+def test_a_fault_keeps_all_but_addresses(text: str, left: str) -> None:
+    assert without_addresses(text) == left

@@ -13,8 +13,9 @@ from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
 from custom_components.charge_cluster import repairs
+from custom_components.charge_cluster.site import dispatch
 from custom_components.charge_cluster.site.problems import Problem, ProblemKey, Severity
-from tests.controls.stage import Dial
+from tests.controls.stage import Controls, Dial, plug_in_and_charge
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
 from .stage import METER_ENTITIES, REPOSITORY, Repairs, next_tick, sentences
@@ -216,6 +217,23 @@ async def test_a_fallback_is_unproved_until_the_charge_point_confirms_it(
     await dial(port, "CP1")
 
     await shown.goes("fallback_unproved")
+
+
+async def test_limits_that_are_refused_are_told_until_one_is_accepted(
+    hass: HomeAssistant, shown: Repairs, dial: Dial, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(dispatch, "RETRY_AFTER_S", 0.0)
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    point = await dial(port, "CP1")
+    await Controls(hass, entry, "CP1", 1).sees(lambda view: view.fallback_confirmed)
+    point.answers["SetChargingProfile"] = lambda _: {"status": "Rejected"}
+    await plug_in_and_charge(point)
+
+    await shown.appears("limit_refused")
+    assert "Connector 1 of CP1 at Depot has refused" in shown.told("limit_refused")
+
+    point.answers["SetChargingProfile"] = lambda _: {"status": "Accepted"}
+    await shown.goes("limit_refused")
 
 
 @pytest.mark.usefixtures("impatient")
