@@ -273,3 +273,13 @@ async def test_what_passed_before_it_had_lasted_is_never_told(hass: HomeAssistan
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=repairs.LASTING_S + 1))
 
     assert shown.issues == {}
+
+
+async def test_after_the_end_nothing_is_told_any_more(hass: HomeAssistant, shown: Repairs) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_meter("Main", METER_ENTITIES)))
+    await next_tick(entry.runtime_data.site)
+
+    assert await hass.config_entries.async_unload(entry.entry_id)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=repairs.LASTING_S + 1))
+
+    assert shown.issues == {}
