@@ -26,7 +26,7 @@ def _sum(states: Iterable[str]) -> float:
 
 
 async def sessions_of(client: HomeAssistantClient, site: CommissionedSite) -> list[Json]:
-    """Return the sessions that were recorded, oldest first; one that runs has no end."""
+    """Return the sessions that were recorded, newest first; one that runs has no end."""
     return list((await _ask(client, "get_sessions", site))["sessions"])
 
 

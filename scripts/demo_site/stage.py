@@ -226,20 +226,23 @@ class Stage:
         unique_id = f"charge_point:{identity}"
         return next(str(subentry["subentry_id"]) for subentry in listed if subentry["unique_id"] == unique_id)
 
-    async def offers(self, action: str) -> bool:
-        """Return whether the integration has an action of this name."""
-        async with self.client.websocket() as socket:
-            actions = await socket.call("get_services")
-        return action in actions.get(DOMAIN, {})
-
     async def running_sessions(self) -> set[tuple[str, str]]:
         """Return the sessions that Home Assistant believes to run, each as its connector and its id."""
         recorded = await sessions_of(self.client, self.site)
         return {(session["connector"], session["session_id"]) for session in recorded if session["ended_at"] is None}
 
-    async def ended_sessions(self) -> list[Json]:
-        """Return the sessions that Home Assistant recorded to their end."""
-        return [session for session in await sessions_of(self.client, self.site) if session["ended_at"] is not None]
+    async def first_ended_session(self, *, within_s: float) -> Json:
+        """Wait until a session is recorded to its end, and return it.
+
+        Raises:
+            TimeoutError: none is, in time.
+        """
+        async with asyncio.timeout(within_s):
+            while True:
+                for session in await sessions_of(self.client, self.site):
+                    if session["ended_at"] is not None:
+                        return session
+                await asyncio.sleep(POLL_S)
 
     async def start_again(self) -> None:
         """Start Home Assistant again after it was stopped or killed."""

@@ -55,6 +55,7 @@ async def test_a_person_logs_in_and_sees_the_site_and_a_charge_point_live(opened
 
     await go_to(page, f"{stage.client.url}/config/devices/device/{await stage.device_of('P01')}")
     await _shows_amps(page, "Limit", at_least=6.0)
+    await witness.sees(lambda: witness.supply_a() > 50.0, within_s=60.0, what="both cars draw all that they take")
     limit = await stage.entity_of("P01", "limit")
     before = await stage.shows(limit, is_number, within_s=10.0)
     witness.site.set_base_load("supply", (38.0, 38.0, 38.0))
