@@ -1,5 +1,5 @@
 """What the tests of the actions share: a Home Assistant of the test's own, and charge points that are hung up."""
 
-from tests.controls.conftest import dial, own_folder, right_clock
+from tests.entities.conftest import dial, own_folder, right_clock
 
 __all__ = ["dial", "own_folder", "right_clock"]

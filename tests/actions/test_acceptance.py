@@ -11,7 +11,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError, Unauthorized
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
-from tests.controls.stage import Dial
+from tests.entities.stage import Dial
 from tests.site_entry import Dialled, a_charge_point, a_cluster, a_site, free_port, set_up, subentry_called
 
 from .stage import administrator, answer, device, member

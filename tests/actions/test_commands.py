@@ -12,7 +12,7 @@ from homeassistant.helpers import device_registry as dr
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.charge_cluster.ledger.drivers import DriverRecord
-from tests.controls.stage import Dial, plug_in_and_charge
+from tests.entities.stage import Dial, plug_in_and_charge
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
 from .stage import administrator, ask, device, member

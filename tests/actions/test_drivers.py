@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError, Unauthorized
 
 from custom_components.charge_cluster.ledger.writer import StoreUnavailable, Writer
-from tests.controls.stage import Dial
+from tests.entities.stage import Dial
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
 from .stage import administrator, answer, ask, member

@@ -10,7 +10,7 @@ from homeassistant.exceptions import ServiceValidationError
 
 from custom_components.charge_cluster.actions.sentences import Sentences
 from custom_components.charge_cluster.engine.model import Reason
-from tests.controls.stage import Controls, Dial, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, free_port, set_up
 
 from .stage import answer, device, member

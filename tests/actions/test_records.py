@@ -15,7 +15,7 @@ from custom_components.charge_cluster.ledger import Ledger
 from custom_components.charge_cluster.ledger.limits import LimitRecord
 from custom_components.charge_cluster.ledger.sessions import SessionRecord
 from custom_components.charge_cluster.ledger.writer import StoreUnavailable, Writer
-from tests.controls.stage import Controls, Dial, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import (
     SUPPLY,

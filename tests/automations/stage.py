@@ -14,7 +14,7 @@ from homeassistant.helpers import (
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
-from tests.controls.stage import Controls, Dial, draw, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, draw, plug_in_and_charge
 from tests.ocpp.charge_point import ChargePoint
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 

@@ -15,7 +15,7 @@ from homeassistant.util import dt as dt_util
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
-from tests.controls.stage import Controls, Dial, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 

@@ -8,7 +8,7 @@ from homeassistant.helpers import condition
 from homeassistant.setup import async_setup_component
 
 from custom_components.charge_cluster.engine.model import Reason, VehicleState
-from tests.controls.stage import Controls, Dial, draw, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, draw, plug_in_and_charge
 from tests.ocpp.charge_point import ChargePoint
 from tests.site_entry import a_charge_point, a_cluster, a_site, add, free_port, set_up, subentry_called
 

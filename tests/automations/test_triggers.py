@@ -9,7 +9,7 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
-from tests.controls.stage import Controls, Dial, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 

@@ -6,7 +6,7 @@ import pytest
 from homeassistant.core import HomeAssistant
 
 # The charge point at the other end is the one of the controls.
-from tests.controls.conftest import dial  # noqa: F401 - a fixture
+from tests.entities.conftest import dial  # noqa: F401 - a fixture
 
 
 @pytest.fixture(autouse=True)

@@ -12,7 +12,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 
 from custom_components.charge_cluster.ledger import Ledger, LedgerState
-from tests.controls.stage import Dial, plug_in_and_charge
+from tests.entities.stage import Dial, plug_in_and_charge
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
 

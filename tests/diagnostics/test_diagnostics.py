@@ -19,7 +19,7 @@ from pytest_homeassistant_custom_component.typing import ClientSessionGenerator
 from custom_components.charge_cluster.diagnostics import without, without_addresses
 from custom_components.charge_cluster.ledger.writer import StoreUnavailable
 from custom_components.charge_cluster.site.site import Site
-from tests.controls.stage import PATIENCE_S, Controls, Dial, held_to, plug_in_and_charge
+from tests.entities.stage import PATIENCE_S, Controls, Dial, held_to, plug_in_and_charge
 from tests.site_entry import (
     DOMAIN,
     SUPPLY,

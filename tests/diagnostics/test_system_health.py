@@ -9,7 +9,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.typing import WebSocketGenerator
 
-from tests.controls.stage import Dial
+from tests.entities.stage import Dial
 from tests.repairs.stage import REPOSITORY, words_of
 from tests.site_entry import DOMAIN, a_charge_point, a_site, free_port, set_up
 

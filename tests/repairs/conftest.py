@@ -9,7 +9,7 @@ from homeassistant.setup import async_setup_component
 from custom_components.charge_cluster import repairs
 
 # The charge point at the other end is the one of the controls.
-from tests.controls.conftest import dial  # noqa: F401 - a fixture
+from tests.entities.conftest import dial  # noqa: F401 - a fixture
 
 from .stage import Repairs
 

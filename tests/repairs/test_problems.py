@@ -15,7 +15,7 @@ from pytest_homeassistant_custom_component.common import async_fire_time_changed
 from custom_components.charge_cluster import repairs
 from custom_components.charge_cluster.site import dispatch
 from custom_components.charge_cluster.site.problems import Problem, ProblemKey, Severity
-from tests.controls.stage import Controls, Dial, plug_in_and_charge
+from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
 from .stage import METER_ENTITIES, REPOSITORY, Repairs, next_tick, sentences

@@ -1,4 +1,4 @@
-"""Words for the tests of the controls: entities found by what they are of, commands as a user gives them."""
+"""Words for the tests of the entities: entities found by what they are of, commands as a user gives them."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

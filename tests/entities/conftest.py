@@ -1,4 +1,4 @@
-"""What the tests of the controls share: a Home Assistant of the test's own, and charge points that are hung up."""
+"""What the tests of the entities share: a Home Assistant of the test's own, and charge points that are hung up."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
