@@ -5,7 +5,7 @@ charged. Everything else is there, disabled, so that three hundred connectors do
 measured is marked as such and written seldom; what is decided is written at once (see `entity`).
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, override
@@ -56,6 +56,45 @@ NOISE_W = 70.0
 """0.3 A at 230 V."""
 NOISE_V = 1.0
 NOISE_KWH = 0.1
+
+
+AMPS: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.CURRENT,
+    "native_unit_of_measurement": UnitOfElectricCurrent.AMPERE,
+    "state_class": SensorStateClass.MEASUREMENT,
+}
+DECIDED_AMPS: Mapping[str, Any] = {**AMPS, "suggested_display_precision": 0}
+MEASURED_AMPS: Mapping[str, Any] = {**AMPS, "suggested_display_precision": 1, "measured": True, "least_change": NOISE_A}
+MEASURED_WATTS: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.POWER,
+    "native_unit_of_measurement": UnitOfPower.WATT,
+    "suggested_unit_of_measurement": UnitOfPower.KILO_WATT,
+    "state_class": SensorStateClass.MEASUREMENT,
+    "suggested_display_precision": 1,
+    "measured": True,
+    "least_change": NOISE_W,
+}
+REGISTER: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.ENERGY,
+    "native_unit_of_measurement": UnitOfEnergy.KILO_WATT_HOUR,
+    "state_class": SensorStateClass.TOTAL_INCREASING,
+    "suggested_display_precision": 1,
+    "measured": True,
+    "least_change": NOISE_KWH,
+}
+SECONDS: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.DURATION,
+    "native_unit_of_measurement": UnitOfTime.SECONDS,
+    "state_class": SensorStateClass.MEASUREMENT,
+}
+COUNT: Mapping[str, Any] = {"state_class": SensorStateClass.MEASUREMENT, "suggested_display_precision": 0}
+OFF: Mapping[str, Any] = {"entity_registry_enabled_default": False}
+DIAGNOSTIC: Mapping[str, Any] = {"entity_category": EntityCategory.DIAGNOSTIC}
+
+
+def named(key: str) -> Mapping[str, Any]:
+    """Return key and name of a description: the translations go by the key."""
+    return {"key": key, "translation_key": key}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,73 +159,22 @@ def _why(view: ConnectorView) -> dict[str, Any]:
     }
 
 
-def _connector_amps(
-    key: str, value_fn: Callable[[ConnectorView], float | None], **more: Any
-) -> ConnectorSensorDescription:
-    """Return the description of a current of a connector that was decided."""
-    return ConnectorSensorDescription(
-        key=key,
-        translation_key=key,
-        device_class=SensorDeviceClass.CURRENT,
-        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        value_fn=value_fn,
-        **more,
-    )
-
-
-def _terminal_current(phase: int) -> ConnectorSensorDescription:
-    """Return the description of what is drawn on one phase of the connector's own terminals."""
-    return ConnectorSensorDescription(
-        key=f"current_l{phase + 1}",
-        translation_key=f"current_l{phase + 1}",
-        device_class=SensorDeviceClass.CURRENT,
-        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
-        entity_registry_enabled_default=False,
-        value_fn=lambda view: phase_of(view.drawn_a, phase),
-        measured=True,
-        least_change=NOISE_A,
-    )
-
-
-CONNECTOR_SENSORS: tuple[ConnectorSensorDescription, ...] = (
+CONNECTOR_SENSORS = (
     ConnectorSensorDescription(
-        key="status",
-        translation_key="status",
+        **named("status"),
         device_class=SensorDeviceClass.ENUM,
         options=[state.value for state in VehicleState],
         value_fn=lambda view: view.vehicle.value,
     ),
     ConnectorSensorDescription(
-        key="power",
-        translation_key="power",
-        device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
+        **named("power"),
+        **MEASURED_WATTS,
         value_fn=lambda view: None if view.power_w is None else round(view.power_w),
-        measured=True,
-        least_change=NOISE_W,
     ),
+    ConnectorSensorDescription(**named("energy"), **REGISTER, value_fn=lambda view: kwh(view.energy_wh)),
+    ConnectorSensorDescription(**named("limit"), **DECIDED_AMPS, value_fn=lambda view: view.limit_a),
     ConnectorSensorDescription(
-        key="energy",
-        translation_key="energy",
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        suggested_display_precision=1,
-        value_fn=lambda view: kwh(view.energy_wh),
-        measured=True,
-        least_change=NOISE_KWH,
-    ),
-    _connector_amps("limit", lambda view: view.limit_a),
-    ConnectorSensorDescription(
-        key="limit_reason",
-        translation_key="limit_reason",
+        **named("limit_reason"),
         device_class=SensorDeviceClass.ENUM,
         options=[reason.value for reason in Reason],
         value_fn=lambda view: view.reason.value,
@@ -194,191 +182,139 @@ CONNECTOR_SENSORS: tuple[ConnectorSensorDescription, ...] = (
         available_fn=always,
     ),
     ConnectorSensorDescription(
-        key="session_energy",
-        translation_key="session_energy",
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        state_class=SensorStateClass.TOTAL,
-        suggested_display_precision=2,
+        **named("session_energy"),
+        **{**REGISTER, "state_class": SensorStateClass.TOTAL, "suggested_display_precision": 2},
         value_fn=lambda view: None if view.session is None else kwh(view.session.energy_wh),
         reset_fn=_session_start,
         available_fn=always,
-        measured=True,
-        least_change=NOISE_KWH,
     ),
-    *(_terminal_current(phase) for phase in PHASES),
     ConnectorSensorDescription(
-        key="session_start",
-        translation_key="session_start",
+        **named("session_start"),
+        **OFF,
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_registry_enabled_default=False,
         value_fn=_session_start,
         available_fn=always,
     ),
     ConnectorSensorDescription(
-        key="session_duration",
-        translation_key="session_duration",
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
+        **named("session_duration"),
+        **SECONDS,
+        **OFF,
         suggested_unit_of_measurement=UnitOfTime.MINUTES,
-        state_class=SensorStateClass.MEASUREMENT,
         suggested_display_precision=0,
-        entity_registry_enabled_default=False,
         value_fn=_session_duration,
         available_fn=always,
         measured=True,
     ),
     ConnectorSensorDescription(
-        key="soc",
-        translation_key="soc",
+        **named("soc"),
+        **COUNT,
+        **OFF,
         device_class=SensorDeviceClass.BATTERY,
         native_unit_of_measurement=PERCENTAGE,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        entity_registry_enabled_default=False,
         value_fn=lambda view: view.soc_percent,
         measured=True,
         least_change=1.0,
     ),
     ConnectorSensorDescription(
-        key="queue_position",
-        translation_key="queue_position",
-        entity_registry_enabled_default=False,
-        value_fn=lambda view: view.queue_position,
-        available_fn=always,
-    ),
-    _connector_amps("target", lambda view: view.target_a, available_fn=always, entity_registry_enabled_default=False),
-    _connector_amps(
-        "worst_case",
-        lambda view: round(view.worst_case_a, 1),
-        available_fn=always,
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        measured=True,
-        least_change=NOISE_A,
-    ),
-    _connector_amps(
-        "fallback",
-        lambda view: view.fallback_a,
-        available_fn=always,
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
+        **named("queue_position"), **OFF, value_fn=lambda view: view.queue_position, available_fn=always
     ),
     ConnectorSensorDescription(
-        key="charger_status",
-        translation_key="charger_status",
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda view: view.status,
+        **named("target"), **DECIDED_AMPS, **OFF, value_fn=lambda view: view.target_a, available_fn=always
     ),
     ConnectorSensorDescription(
-        key="error_code",
-        translation_key="error_code",
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
-        value_fn=lambda view: view.error,
+        **named("worst_case"),
+        **MEASURED_AMPS,
+        **OFF,
+        **DIAGNOSTIC,
+        value_fn=lambda view: round(view.worst_case_a, 1),
+        available_fn=always,
     ),
+    ConnectorSensorDescription(
+        **named("fallback"),
+        **DECIDED_AMPS,
+        **OFF,
+        **DIAGNOSTIC,
+        value_fn=lambda view: view.fallback_a,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(**named("charger_status"), **OFF, **DIAGNOSTIC, value_fn=lambda view: view.status),
+    ConnectorSensorDescription(**named("error_code"), **OFF, **DIAGNOSTIC, value_fn=lambda view: view.error),
 )
+
+
+def connector_phase_sensors(phase: int) -> tuple[ConnectorSensorDescription, ...]:
+    """Return the sensors that a connector has of each phase: what is drawn on its own terminals."""
+    return (
+        ConnectorSensorDescription(
+            **named(f"current_l{phase + 1}"),
+            **MEASURED_AMPS,
+            **OFF,
+            value_fn=lambda view: phase_of(view.drawn_a, phase),
+        ),
+    )
+
 
 CHARGE_POINT_SENSORS = (
     ChargePointSensorDescription(
-        key="last_heard",
-        translation_key="last_heard",
+        **named("last_heard"),
+        **OFF,
+        **DIAGNOSTIC,
         device_class=SensorDeviceClass.TIMESTAMP,
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda view: moment(view.last_heard_at),
         available_fn=always,
     ),
 )
 
 
-def _circuit_amps(key: str, value_fn: Callable[[CircuitView], float | None], **more: Any) -> CircuitSensorDescription:
-    """Return the description of a current of a circuit."""
-    return CircuitSensorDescription(
-        key=key,
-        translation_key=key,
-        device_class=SensorDeviceClass.CURRENT,
-        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
-        value_fn=value_fn,
-        measured=True,
-        least_change=NOISE_A,
-        **more,
-    )
-
-
 def circuit_phase_sensors(phase: int) -> tuple[CircuitSensorDescription, ...]:
     """Return the sensors that a circuit has of each phase."""
     name = f"l{phase + 1}"
     return (
-        _circuit_amps(f"load_{name}", lambda view: phase_of(view.load_a, phase)),
-        _circuit_amps(f"headroom_{name}", lambda view: phase_of(view.headroom_a, phase)),
-        _circuit_amps(
-            f"base_load_{name}", lambda view: phase_of(view.base_load_a, phase), entity_registry_enabled_default=False
+        CircuitSensorDescription(
+            **named(f"load_{name}"), **MEASURED_AMPS, value_fn=lambda view: phase_of(view.load_a, phase)
         ),
-        _circuit_amps(
-            f"charging_current_{name}",
-            lambda view: phase_of(view.ev_load_a, phase),
-            entity_registry_enabled_default=False,
+        CircuitSensorDescription(
+            **named(f"headroom_{name}"), **MEASURED_AMPS, value_fn=lambda view: phase_of(view.headroom_a, phase)
+        ),
+        CircuitSensorDescription(
+            **named(f"base_load_{name}"),
+            **MEASURED_AMPS,
+            **OFF,
+            value_fn=lambda view: phase_of(view.base_load_a, phase),
+        ),
+        CircuitSensorDescription(
+            **named(f"charging_current_{name}"),
+            **MEASURED_AMPS,
+            **OFF,
+            value_fn=lambda view: phase_of(view.ev_load_a, phase),
         ),
     )
 
 
 CIRCUIT_SENSORS = (
+    CircuitSensorDescription(**named("charging_power"), **MEASURED_WATTS, value_fn=lambda view: round(view.ev_power_w)),
+    CircuitSensorDescription(**named("vehicles_charging"), **COUNT, value_fn=lambda view: view.charging),
+    CircuitSensorDescription(**named("waiting"), **COUNT, value_fn=lambda view: view.waiting),
     CircuitSensorDescription(
-        key="charging_power",
-        translation_key="charging_power",
-        device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
-        value_fn=lambda view: round(view.ev_power_w),
-        measured=True,
-        least_change=NOISE_W,
-    ),
-    CircuitSensorDescription(
-        key="vehicles_charging",
-        translation_key="vehicles_charging",
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        value_fn=lambda view: view.charging,
-    ),
-    CircuitSensorDescription(
-        key="waiting",
-        translation_key="waiting",
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        value_fn=lambda view: view.waiting,
-    ),
-    CircuitSensorDescription(
-        key="if_all_dies",
-        translation_key="if_all_dies",
-        device_class=SensorDeviceClass.CURRENT,
-        native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=0,
-        entity_category=EntityCategory.DIAGNOSTIC,
+        **named("if_all_dies"),
+        **DECIDED_AMPS,
+        **DIAGNOSTIC,
         value_fn=lambda view: round(max(view.if_all_dies_a), 1),
         attributes_fn=lambda view: by_phase(view.if_all_dies_a),
     ),
-    _circuit_amps(
-        "worst_case",
-        lambda view: round(max(view.worst_case_a), 1),
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
+    CircuitSensorDescription(
+        **named("worst_case"),
+        **MEASURED_AMPS,
+        **OFF,
+        **DIAGNOSTIC,
+        value_fn=lambda view: round(max(view.worst_case_a), 1),
     ),
     CircuitSensorDescription(
-        key="reaction_time",
-        translation_key="reaction_time",
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        state_class=SensorStateClass.MEASUREMENT,
+        **named("reaction_time"),
+        **SECONDS,
+        **OFF,
+        **DIAGNOSTIC,
         suggested_display_precision=1,
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda view: round(view.reaction_time_s, 1),
         measured=True,
         least_change=0.5,
@@ -391,24 +327,14 @@ def meter_phase_sensors(phase: int) -> tuple[MeterSensorDescription, ...]:
     name = f"l{phase + 1}"
     return (
         MeterSensorDescription(
-            key=f"current_{name}",
-            translation_key=f"current_{name}",
-            device_class=SensorDeviceClass.CURRENT,
-            native_unit_of_measurement=UnitOfElectricCurrent.AMPERE,
-            state_class=SensorStateClass.MEASUREMENT,
-            suggested_display_precision=1,
-            value_fn=lambda view: phase_of(view.amps, phase),
-            measured=True,
-            least_change=NOISE_A,
+            **named(f"current_{name}"), **MEASURED_AMPS, value_fn=lambda view: phase_of(view.amps, phase)
         ),
         MeterSensorDescription(
-            key=f"voltage_{name}",
-            translation_key=f"voltage_{name}",
+            **named(f"voltage_{name}"),
+            **COUNT,
+            **OFF,
             device_class=SensorDeviceClass.VOLTAGE,
             native_unit_of_measurement=UnitOfElectricPotential.VOLT,
-            state_class=SensorStateClass.MEASUREMENT,
-            suggested_display_precision=0,
-            entity_registry_enabled_default=False,
             value_fn=lambda view: phase_of(view.voltage_v, phase),
             measured=True,
             least_change=NOISE_V,
@@ -416,57 +342,32 @@ def meter_phase_sensors(phase: int) -> tuple[MeterSensorDescription, ...]:
     )
 
 
-def _meter_energy(key: str, value_fn: Callable[[MeterView], float | None], **more: Any) -> MeterSensorDescription:
-    """Return the description of one of the registers of a meter."""
-    return MeterSensorDescription(
-        key=key,
-        translation_key=key,
-        device_class=SensorDeviceClass.ENERGY,
-        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
-        state_class=SensorStateClass.TOTAL_INCREASING,
-        suggested_display_precision=1,
-        value_fn=value_fn,
-        measured=True,
-        least_change=NOISE_KWH,
-        **more,
-    )
-
-
 METER_SENSORS = (
     MeterSensorDescription(
-        key="power",
-        translation_key="power",
-        device_class=SensorDeviceClass.POWER,
-        native_unit_of_measurement=UnitOfPower.WATT,
-        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
-        state_class=SensorStateClass.MEASUREMENT,
-        suggested_display_precision=1,
+        **named("power"),
+        **MEASURED_WATTS,
         value_fn=lambda view: None if view.power_w is None else round(view.power_w),
-        measured=True,
-        least_change=NOISE_W,
     ),
-    _meter_energy("energy_import", lambda view: kwh(view.energy_import_wh)),
-    _meter_energy("energy_export", lambda view: kwh(view.energy_export_wh), entity_registry_enabled_default=False),
+    MeterSensorDescription(**named("energy_import"), **REGISTER, value_fn=lambda view: kwh(view.energy_import_wh)),
     MeterSensorDescription(
-        key="age",
-        translation_key="age",
-        device_class=SensorDeviceClass.DURATION,
-        native_unit_of_measurement=UnitOfTime.SECONDS,
-        state_class=SensorStateClass.MEASUREMENT,
+        **named("energy_export"), **REGISTER, **OFF, value_fn=lambda view: kwh(view.energy_export_wh)
+    ),
+    MeterSensorDescription(
+        **named("age"),
+        **SECONDS,
+        **OFF,
+        **DIAGNOSTIC,
         suggested_display_precision=1,
-        entity_registry_enabled_default=False,
-        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda view: None if view.age_s is None else round(view.age_s, 1),
         available_fn=always,
         measured=True,
         least_change=1.0,
     ),
     MeterSensorDescription(
-        key="fault",
-        translation_key="fault",
+        **named("fault"),
+        **DIAGNOSTIC,
         device_class=SensorDeviceClass.ENUM,
         options=[NO_FAULT, *(fault.value for fault in FaultKey)],
-        entity_category=EntityCategory.DIAGNOSTIC,
         value_fn=lambda view: NO_FAULT if view.fault is None else view.fault,
         available_fn=always,
     ),
@@ -519,9 +420,8 @@ def phases_of(coordinator: SiteCoordinator) -> tuple[int, ...]:
 
 def connector_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
     """Return the sensors of a connector, without the phases that its site does not have."""
-    missing = {f"current_l{phase + 1}" for phase in PHASES if phase not in phases_of(coordinator)}
-    shown = (description for description in CONNECTOR_SENSORS if description.key not in missing)
-    return described(ConnectorSensor, shown)(coordinator, subject)
+    phases = (sensor for phase in phases_of(coordinator) for sensor in connector_phase_sensors(phase))
+    return described(ConnectorSensor, (*phases, *CONNECTOR_SENSORS))(coordinator, subject)
 
 
 def circuit_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
