@@ -7,7 +7,7 @@ once and stays available whatever else has failed.
 from dataclasses import dataclass
 from typing import override
 
-from homeassistant.components.binary_sensor import (  # type: ignore[attr-defined]  # re-exported without saying so
+from homeassistant.components.binary_sensor import (
     BinarySensorDeviceClass,
     BinarySensorEntity,
     BinarySensorEntityDescription,
