@@ -13,7 +13,7 @@ from simulator.site import UnknownTarget
 
 from .central_system import CentralSystem, Refused, now_text
 from .conftest import RunSite
-from .test_charge_point import OUTLET, OnePoint, a_car, drawn, limit
+from .stories import OUTLET, OnePoint, a_car, drawn, limit
 from .test_outages import begun
 
 

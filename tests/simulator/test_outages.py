@@ -14,7 +14,7 @@ from simulator.vehicle import CarSpec
 
 from .central_system import CentralSystem
 from .conftest import RunSite
-from .test_charge_point import OUTLET, OnePoint, a_car, limit
+from .stories import OUTLET, OnePoint, a_car, limit
 
 
 def utc(text: str) -> float:

@@ -20,7 +20,7 @@ from simulator.vehicle import CarSpec
 
 from .central_system import CentralSystem, Heard
 from .conftest import RunSite
-from .test_charge_point import a_profile
+from .stories import a_profile
 
 REPOSITORY = Path(__file__).parents[2]
 
