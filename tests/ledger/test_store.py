@@ -6,6 +6,7 @@ import sqlite3
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -293,6 +294,26 @@ async def test_a_full_disk_loses_nothing_that_was_acknowledged_and_is_used_again
     assert ledger.state == LedgerState(available=True)
     assert await ledger.limits.latest("site") == [a_limit()]
     await ledger.journal.stop_transaction(a_stop(stored.transaction_id))
+
+
+async def test_a_fault_names_nobody(ledger: Ledger, impatient: None, caplog: pytest.LogCaptureFixture) -> None:
+    pages = await ledger.run(lambda session: session.scalar(text("PRAGMA page_count")))
+    await ledger.run(lambda session: session.execute(text(f"PRAGMA max_page_count = {pages}")))
+    long_tag = "SECRET0815" * 1000
+    with pytest.raises(JournalUnavailable, match="full") as refused:
+        await ledger.journal.start_transaction(a_start(id_tag=long_tag))
+    assert ledger.state.fault is not None
+    assert "full" in ledger.state.fault
+    assert "The ledger cannot be written" in caplog.text
+    assert "SECRET" not in f"{refused.value} {ledger.state.fault} {caplog.text}"
+
+
+async def test_a_record_that_cannot_be_stored_names_nobody(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
+    spoilt = replace(a_session(), id_tag="SECRET0815", energy_wh=float("nan"))  # NaN is NULL to SQLite
+    ledger.sessions.record(spoilt)
+    assert await ledger.sessions.between("site", NOON, NOON + 1.0) == []
+    assert "A periodic record could not be written" in caplog.text
+    assert "SECRET" not in caplog.text
 
 
 @contextmanager

@@ -226,7 +226,10 @@ def _sound(path: Path) -> bool:
 
 def _engine_for(path: Path) -> Engine:
     engine = create_engine(
-        f"sqlite:///{path}", poolclass=StaticPool, connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False}
+        f"sqlite:///{path}",
+        poolclass=StaticPool,
+        connect_args={"timeout": BUSY_TIMEOUT_S, "check_same_thread": False},
+        hide_parameters=True,  # faults are logged and shown, and among the values are idTags
     )
 
     @event.listens_for(engine, "connect")
