@@ -90,6 +90,8 @@ def discover(hass: HomeAssistant, identity: str) -> None:
 def dismiss(hass: HomeAssistant, identity: str) -> None:
     """Take a discovery back unless another site still shows the newcomer or somebody is busy with it."""
     if next(sites_with(hass, identity), None) is None:
-        hass.config_entries.flow.async_dismiss_discovery_flows(
-            Newcomer, lambda newcomer: newcomer == Newcomer(identity)
-        )
+        flows = hass.config_entries.flow
+        # What 2026.10 has a function for; before it there is no mark for a flow that somebody is busy with.
+        for flow in flows.async_progress_by_init_data_type(Newcomer, lambda newcomer: newcomer == Newcomer(identity)):
+            if not flow["context"].get("dismiss_protected"):
+                flows.async_abort(flow["flow_id"])

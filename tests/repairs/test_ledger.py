@@ -29,7 +29,7 @@ def damaged(hass: HomeAssistant, shown: Repairs) -> Path:
 
 async def acknowledge(shown: Repairs, issue_id: str) -> None:
     """Open the form of a repair and submit it."""
-    flow = await shown.flows.async_init(DOMAIN, context={"issue_id": issue_id})
+    flow = await shown.flows.async_init(DOMAIN, context={"issue_id": issue_id}, data={"issue_id": issue_id})
     assert (flow["type"], flow["step_id"]) == (FlowResultType.FORM, "confirm")
     flow = await shown.flows.async_configure(flow["flow_id"], {})
     assert flow["type"] is FlowResultType.CREATE_ENTRY

@@ -10,9 +10,11 @@ from typing import cast
 
 import homeassistant.helpers.config_validation as cv
 import voluptuous as vol
+from homeassistant.config_entries import ConfigEntry
 from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, callback
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.helpers import device_registry as dr
 from homeassistant.helpers.service import async_get_config_entry, async_get_device_and_config_entry
 
 from ..const import DOMAIN
@@ -117,7 +119,7 @@ def _targets(hass: HomeAssistant, device_ids: Iterable[str]) -> list[Target]:
     known: dict[str, Mapping[str, list[Subject]]] = {}
     targets = []
     for device_id in dict.fromkeys(device_ids):
-        device, owner = async_get_device_and_config_entry(hass, DOMAIN, device_id)
+        device, owner = _device_and_owner(hass, device_id)
         entry = cast("ChargeClusterConfigEntry", owner)
         if entry.entry_id not in known:
             known[entry.entry_id] = _by_device(entry)
@@ -128,6 +130,18 @@ def _targets(hass: HomeAssistant, device_ids: Iterable[str]) -> list[Target]:
             raise _unfit("device_gone", name)
         targets.append(Target(entry=entry, name=name, subjects=subjects))
     return targets
+
+
+def _device_and_owner(hass: HomeAssistant, device_id: str) -> tuple[dr.AnyDeviceEntry, ConfigEntry]:
+    """Return a device of ours and its entry; before 2026.10 a child device has one by its parent only.
+
+    Raises:
+        ServiceValidationError: there is no such device, it is not ours, or its site does not run.
+    """
+    named = dr.async_get(hass).async_get(device_id)
+    if isinstance(named, dr.ChildDeviceEntry):
+        return named, async_get_device_and_config_entry(hass, DOMAIN, named.parent_device_id)[1]
+    return async_get_device_and_config_entry(hass, DOMAIN, device_id)
 
 
 def _by_device(entry: ChargeClusterConfigEntry) -> Mapping[str, list[Subject]]:
