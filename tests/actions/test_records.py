@@ -225,8 +225,11 @@ async def test_a_limit_that_was_sent_is_in_the_log(hass: HomeAssistant, dial: Di
     await plug_in_and_charge(point)
     await connector.sees(lambda view: view.limit_a == view.target_a > 0)
 
-    newest = (await answer(hass, "get_limits", device(hass, entry, "CP1")))["limits"][0]
+    told = (await answer(hass, "get_limits", device(hass, entry, "CP1")))["limits"]
 
+    newest, *older = told
+    fallback_a = entry.runtime_data.site.connectors[connector.prefix].fallback_a
+    assert [limit["from_a"] for limit in told] == [*(limit["to_a"] for limit in older), fallback_a]
     assert newest["connector"] == "CP1"
     assert newest["to_a"] == entry.runtime_data.site.connectors[connector.prefix].limit_a
     assert (newest["sent"], newest["accepted"]) == (True, True)

@@ -54,7 +54,8 @@ class Notebook:
         self.replaced: str | None = None
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
-        self.orders: list[tuple[str, float, str, str]] = []
+        self.orders: list[tuple[str, float, float, LimitOutcome]] = []
+        """Connector, the limit that was in force until then, the one that was ordered, what became of it."""
         self.sessions: dict[str, Session] = {}
         """Those that were recorded, as they were last."""
         self.kept_sessions: dict[str, Session] = {}
@@ -67,8 +68,8 @@ class Notebook:
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
 
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
-        self.orders.append((state.key, command.amps, str(command.reason), str(outcome)))
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
+        self.orders.append((state.key, before_a, command.amps, outcome))
 
     def keep_bound(self, bound: KeptBound) -> None:
         self.bounds[bound.key] = bound

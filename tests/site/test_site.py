@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from custom_components.charge_cluster.chargers import LimitOutcome
 from custom_components.charge_cluster.engine.model import Reason
 from custom_components.charge_cluster.meters import FaultKey
 from custom_components.charge_cluster.site.proof import SettingsError
@@ -115,6 +116,26 @@ def test_a_charger_that_is_cut_off_goes_to_its_fallback_and_the_others_get_the_r
         assert site.above_s() == 0.0
 
     play(a_site(loop, 3, supply_a=80.0, fallback_a=6.0, declared_a=50.0), story)
+
+
+def test_every_order_is_recorded_with_the_limit_that_was_in_force_before(loop: VirtualLoop) -> None:
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        await site.run(60)
+        site.chargers["P1"].refuses = True
+        site.truth.set_base_load("supply", (75.0, 75.0, 75.0))
+        await site.run(30)
+        site.chargers["P1"].refuses = False
+        await site.run(60)
+        in_force = 0.0  # the fallback
+        for _, before_a, amps, outcome in site.notebook.orders:
+            assert before_a == in_force
+            in_force = amps if outcome is LimitOutcome.ACCEPTED else in_force
+        assert {outcome for *_, outcome in site.notebook.orders} == {LimitOutcome.ACCEPTED, LimitOutcome.REFUSED}
+        assert in_force == site.site.connectors["p1/1"].limit_a < 32.0
+
+    play(a_site(loop, 1), story)
 
 
 def test_places_rotate_when_the_minima_do_not_fit(loop: VirtualLoop) -> None:

@@ -233,7 +233,7 @@ async def newest_limits(limits: LimitTable, scope: Scope, limit: int) -> tuple[l
 
 
 def with_befores(records: Sequence[LimitRecord]) -> list[LimitRecord]:
-    """Fill in what was accepted before each limit, where that is among these; newest first."""
+    """Fill in what was accepted before each limit that does not say it itself, where that is among these."""
     accepted: dict[str, float] = {}
     filled = []
     for record in reversed(records):

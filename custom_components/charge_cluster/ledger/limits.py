@@ -32,6 +32,7 @@ class LimitRecord:
     drawn_a: float | None
     """What was seen to flow when it was answered."""
     before_a: float | None = None
+    """The limit that was in force when it was answered; None in rows of earlier versions."""
 
 
 class LimitTable:

@@ -79,6 +79,11 @@ class ConnectorState:
             return self.power_w
         return 0.0 if self.drawn_a is None else sum(self.drawn_a) * 230.0
 
+    @property
+    def limit_a(self) -> float:
+        """Return the limit in force; until one is known, the fallback that it is meant to be at."""
+        return self.connector.fallback_a if self.bound.limit_a is None else self.bound.limit_a
+
     def facts(self, now: float) -> ConnectorFacts:
         """Return what a pass may know of it."""
         return ConnectorFacts(
@@ -136,7 +141,7 @@ class ConnectorState:
             vehicle=self.vehicle,
             status=self.status,
             error=self.error,
-            limit_a=connector.fallback_a if bound.limit_a is None else bound.limit_a,
+            limit_a=self.limit_a,
             target_a=limit.amps,
             reason=limit.reason,
             reason_circuit=None if limit.circuit_id is None else circuit_names.get(limit.circuit_id, limit.circuit_id),

@@ -32,8 +32,8 @@ RETRY_AFTER_S = 5.0
 class Audit(Protocol):
     """Keeps who was told what, when, why, and what became of it."""
 
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
-        """Record an order and its outcome."""
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
+        """Record an order, its outcome and the limit that was in force until then."""
 
 
 class Dispatch:
@@ -76,6 +76,7 @@ class Dispatch:
         finally:
             state.outstanding -= 1
         now = self._clock.monotonic()
+        before_a = state.limit_a
         if outcome is LimitOutcome.ACCEPTED:
             state.refusals = 0
             state.retry_at = 0.0
@@ -90,7 +91,7 @@ class Dispatch:
         else:
             state.retry_at = now + RETRY_AFTER_S
         if outcome is not LimitOutcome.NOT_SENT and not (command.renews and outcome is LimitOutcome.ACCEPTED):
-            self._audit.ordered(state, command, outcome)
+            self._audit.ordered(state, command, outcome, before_a)
         self._concerned(state)
 
     async def _provision(self, state: ConnectorState, charger: Charger) -> None:

@@ -75,8 +75,8 @@ class LedgerRecords:
                 energy_wh = float(stored.meter_stop_wh - stored.meter_start_wh)
                 unsettled[stored.transaction_id].settle(str(stored.transaction_id), energy_wh)
 
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
-        """Record a limit and what became of it."""
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
+        """Record a limit, what became of it and the limit that was in force until then."""
         drawn = state.drawn_a
         self._ledger.limits.record(
             LimitRecord(
@@ -84,6 +84,7 @@ class LedgerRecords:
                 connector=state.key,
                 at=None,
                 limit_a=command.amps,
+                before_a=before_a,
                 reason=str(command.reason),
                 circuit_id=state.limit.circuit_id,
                 outcome=str(outcome),

@@ -54,8 +54,8 @@ class SiteRecords(Protocol):
     async def load(self) -> Kept:
         """Return what was kept; nothing where nothing can be read."""
 
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
-        """Record a limit and what became of it."""
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
+        """Record a limit, what became of it and the limit that was in force until then."""
 
     def keep_bound(self, bound: KeptBound) -> None:
         """Keep the proof about a connector for the next start."""

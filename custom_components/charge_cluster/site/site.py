@@ -441,9 +441,9 @@ class Site:
             self._show_connector(state)
         self._request_pass()
 
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome) -> None:
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record an order (the audit of the dispatch)."""
-        self._records.ordered(state, command, outcome)
+        self._records.ordered(state, command, outcome, before_a)
 
     # The pass ------------------------------------------------------------------------------------------------------
 
