@@ -33,7 +33,7 @@ async def recorded(hass: HomeAssistant, started: State) -> tuple[float, str | No
     installation = hass.data[DOMAIN_DATA].installation
     assert installation is not None
     for site_id in installation.sites():
-        for row in await installation.ledger.sessions.between(site_id, 0.0, time.time() + 60.0):
+        for row in await installation.ledger.sessions.newest(site_id, 0.0, time.time() + 60.0, count=100):
             if row.session_id == started.attributes["session_id"]:
                 assert row.ended_at is not None
                 return row.energy_wh, row.transaction_id

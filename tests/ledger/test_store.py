@@ -81,6 +81,18 @@ async def test_opening_again_changes_nothing(open_ledger: OpenLedger) -> None:
     assert len(version) == 1
 
 
+async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_holds(open_ledger: OpenLedger) -> None:
+    ledger = await open_ledger()
+    ledger.sessions.record(a_session())
+    await ledger.run(lambda session: session.execute(text("DROP INDEX ix_session_end")))
+    await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0001'")))
+    await ledger.close()
+    again = await open_ledger()
+    assert again.state == LedgerState(available=True)
+    assert await again.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
+    assert on_disk(ledger.path, "SELECT count(*) FROM sqlite_master WHERE name = 'ix_session_end'") == [(1,)]
+
+
 async def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(open_ledger: OpenLedger) -> None:
     ledger = await open_ledger()
     await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada"))
@@ -242,7 +254,7 @@ async def test_while_the_file_is_locked_it_is_said_and_nothing_else_happens(ledg
         assert await ledger.drivers.find("04AA") is None
         assert await ledger.kept.load("site") == {}
         with pytest.raises(StoreUnavailable):
-            await ledger.sessions.between("site", 0.0, NOON)
+            await ledger.sessions.newest("site", 0.0, NOON, count=100)
         # What control tells the ledger never raises and never waits.
         ledger.journal.record_meter_values([a_reading(before.transaction_id)])
         ledger.limits.record(a_limit())
@@ -252,7 +264,7 @@ async def test_while_the_file_is_locked_it_is_said_and_nothing_else_happens(ledg
     await recovered(ledger)
     assert ledger.state == LedgerState(available=True)
     assert await ledger.limits.latest("site") == [a_limit()]
-    assert await ledger.sessions.between("site", NOON, NOON + 1.0) == [a_session()]
+    assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
     assert await ledger.kept.load("site") == {"bound": {"cp1/1": {"limit_a": 6.0}}}
     (running,) = await ledger.journal.open_transactions("CP1")
     assert running.last_meter_wh == 1500
@@ -311,7 +323,7 @@ async def test_a_fault_names_nobody(ledger: Ledger, impatient: None, caplog: pyt
 async def test_a_record_that_cannot_be_stored_names_nobody(ledger: Ledger, caplog: pytest.LogCaptureFixture) -> None:
     spoilt = replace(a_session(), id_tag="SECRET0815", energy_wh=float("nan"))  # NaN is NULL to SQLite
     ledger.sessions.record(spoilt)
-    assert await ledger.sessions.between("site", NOON, NOON + 1.0) == []
+    assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == []
     assert "A periodic record could not be written" in caplog.text
     assert "SECRET" not in caplog.text
 

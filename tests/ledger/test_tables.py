@@ -1,8 +1,10 @@
 """Sessions, demand, limits, drivers, what is kept, and the purge of what is old."""
 
+import sqlite3
 from dataclasses import replace
 
 import pytest
+from sqlalchemy.orm import Session as OrmSession
 
 from custom_components.charge_cluster.ledger import Ledger, limits, store
 from custom_components.charge_cluster.ledger.demand import DemandRecord
@@ -16,10 +18,10 @@ from .records import NOON, WallClock, a_limit, a_reading, a_session, a_start, a_
 
 async def test_a_session_that_goes_on_is_one_session(ledger: Ledger) -> None:
     ledger.sessions.record(a_session())
-    assert await ledger.sessions.between("site", NOON, NOON + 1.0) == [a_session()]
+    assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
     ended = a_session(ended_at=NOON + 3600.0)
     ledger.sessions.record(ended)
-    assert await ledger.sessions.between("site", NOON, NOON + 1.0) == [ended]
+    assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == [ended]
 
 
 @pytest.mark.parametrize(
@@ -37,15 +39,56 @@ async def test_sessions_are_found_by_the_time_that_they_touch(
     ledger: Ledger, ended_at: float | None, start: float, end: float, touches: bool
 ) -> None:
     ledger.sessions.record(a_session(ended_at=ended_at))
-    assert bool(await ledger.sessions.between("site", start, end)) is touches
+    assert bool(await ledger.sessions.newest("site", start, end, count=100)) is touches
 
 
-async def test_sessions_come_oldest_first_and_of_one_site(ledger: Ledger) -> None:
+async def test_sessions_come_newest_first_and_of_one_site(ledger: Ledger) -> None:
     ledger.sessions.record(a_session("late", started_at=NOON + 5.0))
     ledger.sessions.record(a_session("early", started_at=NOON - 5.0))
     ledger.sessions.record(replace(a_session("elsewhere"), site_id="other"))
-    found = await ledger.sessions.between("site", NOON - 9.0, NOON + 9.0)
-    assert [session.session_id for session in found] == ["early", "late"]
+    found = await ledger.sessions.newest("site", NOON - 9.0, NOON + 9.0, count=100)
+    assert [session.session_id for session in found] == ["late", "early"]
+
+
+async def test_the_newest_sessions_are_told_and_of_the_connectors_that_are_asked_for(ledger: Ledger) -> None:
+    ledger.sessions.record(a_session("runs", started_at=NOON - 300.0))
+    ledger.sessions.record(a_session("reaches", started_at=NOON - 200.0, ended_at=NOON + 50.0))
+    ledger.sessions.record(a_session("over", started_at=NOON - 100.0, ended_at=NOON - 50.0))
+    ledger.sessions.record(a_session("within", started_at=NOON + 10.0, ended_at=NOON + 20.0))
+    ledger.sessions.record(replace(a_session("other", started_at=NOON + 20.0), connector="cp1/2"))
+    ledger.sessions.record(a_session("later", started_at=NOON + 100.0))
+
+    async def told(count: int, connectors: set[str] | None = None) -> list[str]:
+        found = await ledger.sessions.newest("site", NOON, NOON + 100.0, connectors=connectors, count=count)
+        return [session.session_id for session in found]
+
+    assert await told(9) == ["other", "within", "reaches", "runs"]
+    assert await told(3) == ["other", "within", "reaches"]
+    assert await told(1) == ["other"]
+    assert await told(9, {"cp1/1"}) == ["within", "reaches", "runs"]
+    assert await told(9, {"cp1/2"}) == ["other"]
+    assert await told(9, set()) == []
+
+
+async def test_what_is_read_for_the_newest_sessions_does_not_grow_with_the_old_ones(ledger: Ledger) -> None:
+    for number in range(1500):
+        began = NOON - 60.0 * number
+        ledger.sessions.record(a_session(f"{number}", started_at=began, ended_at=began + 30.0))
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    def count_steps(session: OrmSession) -> None:
+        driver = session.connection().connection.driver_connection
+        assert isinstance(driver, sqlite3.Connection)
+        driver.set_progress_handler(step, 1)
+
+    await ledger.run(count_steps)
+    found = await ledger.sessions.newest("site", NOON - 600.0, NOON, count=50)
+    assert len(found) == 10
+    assert 0 < steps < 1500  # of SQLite's machine; to look at each session takes several
 
 
 # Demand -------------------------------------------------------------------------------------------------------------
@@ -177,7 +220,7 @@ async def test_old_values_are_purged_and_what_is_billed_stays(ledger: Ledger) ->
     assert [limit.at for limit in await ledger.limits.latest("site")] == [NOON]
     assert [one.minute_start for one in await ledger.demand.between("site", 0.0, NOON * 2)] == [int(NOON)]
     assert len(await ledger.journal.transactions("CP1", 0.0, NOON)) == 1
-    assert len(await ledger.sessions.between("site", 0.0, NOON)) == 1
+    assert len(await ledger.sessions.newest("site", 0.0, NOON, count=100)) == 1
 
 
 async def test_a_purge_goes_in_portions_until_nothing_old_is_left(

@@ -19,7 +19,7 @@ from ..coordinator import ChargeClusterConfigEntry
 from ..engine.model import Reason
 from ..ledger.demand import DemandRecord
 from ..ledger.limits import LimitRecord, LimitTable
-from ..ledger.sessions import SessionRecord, SessionTable
+from ..ledger.sessions import SessionRecord
 from ..site.settings import CircuitSettings
 from .fields import posix
 from .ledger_errors import told
@@ -49,8 +49,6 @@ USUAL_DEMAND_S = DAY_S
 """So far back goes the answer to who does not say how far."""
 
 LONGEST_S = 366 * DAY_S
-AT_ONCE_S = 28 * DAY_S
-"""Longer spans are read piece by piece: transactions that start meanwhile need not wait for the whole."""
 
 MOST_ROWS = 1_000
 USUAL_ROWS = 100
@@ -113,9 +111,9 @@ async def get_sessions(call: ServiceCall) -> ServiceResponse:
     tags = await is_administrator(call.hass, call)
     found: list[tuple[float, JsonObjectType]] = []
     for scope in scopes_of(targets_of(call.hass, call)):
-        stored = await newest_sessions(
-            scope.entry.runtime_data.installation.ledger.sessions, scope, start=start, end=end, more_than=limit
-        )
+        sessions = scope.entry.runtime_data.installation.ledger.sessions
+        # One more than is told says that there are more.
+        stored = await sessions.newest(scope.entry.entry_id, start, end, connectors=scope.keys, count=limit + 1)
         places = places_of(scope.entry)
         running = _running(scope)
         ids = {record.session_id for record in stored}
@@ -128,24 +126,6 @@ async def get_sessions(call: ServiceCall) -> ServiceResponse:
         )
     found.sort(key=lambda dated: dated[0], reverse=True)
     return {"sessions": [answer for _, answer in found[:limit]], "complete": len(found) <= limit}
-
-
-async def newest_sessions(
-    sessions: SessionTable, scope: Scope, *, start: float, end: float, more_than: int
-) -> list[SessionRecord]:
-    """Return the sessions of a span, newest first, or somewhat more of them than a number. Raises StoreUnavailable."""
-    found: list[SessionRecord] = []
-    while end > start and len(found) <= more_than:
-        since = max(start, end - AT_ONCE_S)
-        piece = await sessions.between(scope.entry.entry_id, since, end)
-        # One that began before the piece belongs to an earlier one, if there is any.
-        found.extend(
-            record
-            for record in reversed(piece)
-            if scope.covers(record.connector) and (record.started_at >= since or since == start)
-        )
-        end = since
-    return found
 
 
 def _running(scope: Scope) -> dict[str, SessionRecord]:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import or_, select
+from sqlalchemy import ColumnElement, Select, select
 from sqlalchemy.orm import Session as OrmSession
 
 from .tables import Session
@@ -38,18 +38,49 @@ class SessionTable:
         """Store a session as it is now; never blocks, never raises."""
         self._writer.enqueue(lambda session: _merge(session, record))
 
-    async def between(self, site_id: str, start: float, end: float) -> Sequence[SessionRecord]:
-        """Return the sessions that touch a span of time, oldest first. Raises StoreUnavailable."""
+    async def newest(
+        self,
+        site_id: str,
+        start: float,
+        end: float,
+        *,
+        connectors: Collection[str] | None = None,
+        count: int,
+    ) -> Sequence[SessionRecord]:
+        """Return the newest sessions that touch a span of time, newest first; without connectors those of all.
+
+        Raises StoreUnavailable.
+        """
+        asked = [Session.site_id == site_id]
+        if connectors is not None:
+            asked.append(Session.connector.in_(connectors))
 
         def work(session: OrmSession) -> list[SessionRecord]:
-            query = select(Session).where(
-                Session.site_id == site_id,
-                Session.started_at < end,
-                or_(Session.ended_at.is_(None), Session.ended_at >= start),
-            )
-            return [_record(row) for row in session.scalars(query.order_by(Session.started_at))]
+            rows = list(session.scalars(_beginning(asked, start, end).limit(count)))
+            if (missing := count - len(rows)) > 0:
+                running = session.scalars(_before(asked, start, Session.ended_at.is_(None)).limit(missing))
+                ended = session.scalars(_before(asked, start, Session.ended_at >= start).limit(missing))
+                reaching = sorted((*running, *ended), key=lambda row: row.started_at, reverse=True)
+                rows += reaching[:missing]
+            return [_record(row) for row in rows]
 
         return await self._writer.run(work)
+
+
+def _beginning(asked: Sequence[ColumnElement[bool]], start: float, end: float) -> Select[tuple[Session]]:
+    """Select the sessions that began within a span of time, newest first."""
+    begun = select(Session).where(*asked, Session.started_at >= start, Session.started_at < end)
+    return begun.order_by(Session.started_at.desc())
+
+
+def _before(asked: Sequence[ColumnElement[bool]], start: float, lasted: ColumnElement[bool]) -> Select[tuple[Session]]:
+    """Select the sessions that began before a time and lasted until then, newest first.
+
+    They are looked for by their end: by their beginning every older session would have to be read. The sum keeps
+    SQLite from going by the beginning all the same.
+    """
+    began = Session.started_at + 0.0
+    return select(Session).where(*asked, lasted, began < start).order_by(began.desc())
 
 
 def _merge(session: OrmSession, record: SessionRecord) -> None:

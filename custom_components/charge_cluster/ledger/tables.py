@@ -98,7 +98,10 @@ class Session(Base):
     """A session from plug-in to plug-out."""
 
     __tablename__ = "session"
-    __table_args__ = (Index("ix_session_time", "site_id", "started_at"),)
+    __table_args__ = (
+        Index("ix_session_time", "site_id", "started_at"),
+        Index("ix_session_end", "site_id", "ended_at"),
+    )
 
     session_id: Mapped[str] = mapped_column(primary_key=True)
     site_id: Mapped[str]
