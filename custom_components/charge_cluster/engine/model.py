@@ -39,6 +39,9 @@ class MeterScope(StrEnum):
     EVERYTHING = "everything"
     ALL_BUT_EVS = "all_but_evs"
     EVS_ONLY = "evs_only"
+    GENERATION = "generation"
+    """What generation and storage on the circuit feed in (positive: towards the circuit). It guards nothing by itself;
+    it says how much of `Circuit.generation_a` hides load now."""
 
 
 class VehicleState(StrEnum):
@@ -83,6 +86,38 @@ class Reason(StrEnum):
     """The connector draws more than it accepted; it is counted at what it draws."""
     FALLBACK_UNPROVED = "fallback_unproved"
     """It may not be offered current before its fallback is in place."""
+    EXTERNAL_CAP = "external_cap"
+    """Somebody outside (the grid operator, an automation) holds a circuit lower for a while."""
+    DEMAND = "demand"
+    """The mean power of the running clock window would exceed the demand cap."""
+    PHASE_BALANCE = "phase_balance"
+    """The difference between phases, or the neutral conductor, has no more room."""
+    RESTARTING = "restarting"
+    """After an outage vehicles start one after the other, at random moments."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DemandCap:
+    """The most that may flow on the mean of each clock window."""
+
+    mean_w: float
+    """Three-phase power, import."""
+    window_s: float = 900.0
+    """15, 30 or 60 minutes; windows begin on the clock (UTC)."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExternalCap:
+    """A ceiling that somebody outside sets for a while; the lowest of all that are in force counts."""
+
+    circuit_id: str
+    source: str
+    """Who set it, for people: "grid_operator", "section_14a", "g100", or the name an automation gives."""
+    amps: PhaseAmps | None = None
+    watts: float | None = None
+    """Three-phase power."""
+    vehicles_only: bool = False
+    """Whether it bounds the vehicles below the circuit (§14a EnWG) and not all that flows through it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,6 +133,16 @@ class Circuit:
     """The worst that everything but our vehicles may draw, as the owner declares it; None: not declared."""
     sharing: SharingRule | None = None
     """None: as its parent."""
+    neutral_a: float | None = None
+    """Rating of the neutral conductor; None: it carries whatever the phases may."""
+    unbalance_a: float | None = None
+    """The most by which the current of one phase may exceed that of another; None: any."""
+    power_va: float | None = None
+    """Three-phase apparent power that it may carry (a transformer, an agreed capacity); None: as the phases allow."""
+    demand: DemandCap | None = None
+    generation_a: PhaseAmps = NO_AMPS
+    """What generation and storage below its meter may feed in at most, and no credit is given for: the meter hides so
+    much load, and an inverter trips without asking. 0: there is none, or the electrician grants the credit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from .appetite import UNKNOWN_APPETITE, Appetite
 from .base_load import BaseMemory
 from .guard import DrawBound, FallbackProof
-from .model import Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
+from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +29,8 @@ class ConnectorFacts:
     """Not before this is an order sent again that failed."""
     proving: bool = False
     """Whether its fallback is being stored right now: shares reckon with success, raises do not."""
+    starts_at: float = 0.0
+    """Not before this does it rise from nothing: its random moment after an outage."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +43,10 @@ class Snapshot:
     facts: Mapping[str, ConnectorFacts]
     meters: Mapping[str, MeterReading | None]
     """By circuit, for every circuit that has a meter; None: no usable reading."""
+    generation: Mapping[str, MeterReading | None] = field(default_factory=dict)
+    """By circuit, where a meter shows what generation and storage feed in; None: no usable reading."""
+    caps: Sequence[ExternalCap] = ()
+    """Ceilings from outside that are in force now."""
     unheard: frozenset[str] = frozenset()
     """Circuits whose meter was started a moment ago and has not had the time to report."""
     starting: bool = False

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from enum import StrEnum
 
+from ..engine.exposure import ProtectiveDevice
 from ..engine.model import PhaseAmps, SharingRule
 from ..meters.settings import EntityMeterSettings, MeterSettings, ModbusMeterSettings
 
@@ -47,6 +48,22 @@ class CircuitSettings:
     """None: max(2 A, 5 % of the rating)."""
     declared_base_load_a: PhaseAmps | None = None
     sharing: SharingRule | None = None
+    neutral_a: float | None = None
+    """Rating of the neutral conductor; None: as the phases."""
+    unbalance_a: float | None = None
+    """The most by which one phase may carry more than another; None: any."""
+    power_kva: float | None = None
+    """Three-phase apparent power; None: as the phases allow."""
+    demand_kw: float | None = None
+    """The most on the mean of each clock window; None: no such cap."""
+    demand_window_min: int = 15
+    """15, 30 or 60."""
+    generation_a: PhaseAmps | None = None
+    """What generation and storage below its meter may feed in at most; None: there is none."""
+    generation_credit: bool = False
+    """Whether the electrician grants that generation counts against load: it then may not trip."""
+    device: ProtectiveDevice | None = None
+    """What protects it; None: not told, so that no exposure is reckoned."""
     ways: int | None = None
     """Circuit positions on its board, used and spare."""
     lost: bool = False
