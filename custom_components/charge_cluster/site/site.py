@@ -10,16 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
-from typing import Protocol
 
 from ..chargers import (
     Booted,
     Charger,
     ChargerEvent,
     ConnectorStatus,
-    DeviceIdentity,
     DrawSample,
     LimitOutcome,
     TransactionStarted,
@@ -32,9 +30,10 @@ from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
-from ..meters import Meter, MeterFault, MeterSample
+from ..meters import MeterFault, MeterSample
 from ..ocpp.listeners import enlist
 from ..ocpp.protocols import Clock
+from .charge_point import ChargePointState
 from .connector import ConnectorState
 from .demand import DemandMeter, DemandMinute
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
@@ -44,9 +43,10 @@ from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
 from .records import SiteRecords
 from .sessions import Sessions
-from .settings import ChargePointSettings, ConnectorWish, MeterSettings, SiteSettings
+from .settings import ChargePointSettings, ConnectorWish, SiteSettings
 from .surroundings import circuit_views, problems_of
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
+from .wiring import Wiring
 
 LOGGER = logging.getLogger(__name__)
 
@@ -58,46 +58,6 @@ TICK_S = 1.0
 
 STARTING_S = 15.0
 """After its start a site raises nobody for so long, unless it has heard of everything before."""
-
-
-class Wiring(Protocol):
-    """What connects a site to its chargers and meters."""
-
-    async def prepare(self, settings: SiteSettings) -> None:
-        """Make ready what the settings need before anything is changed; raises what keeps them from being applied."""
-
-    def charger(self, point: ChargePointSettings) -> Charger:
-        """Return the charger of a charge point."""
-
-    def reconfigure(self, charger: Charger, point: ChargePointSettings) -> None:
-        """Tell a charger what changed about it."""
-
-    def meter(self, settings: MeterSettings) -> Meter:
-        """Return a meter, not started yet."""
-
-    async def settle(self, settings: SiteSettings) -> None:
-        """Take note that the settings are in force, and let go of what they do not need any more."""
-
-
-@dataclass(slots=True, kw_only=True)
-class ChargePointState:
-    """A charge point of the site and its charger."""
-
-    settings: ChargePointSettings
-    charger: Charger
-    stop_listening: Callable[[], None]
-    online: bool = False
-    identity: DeviceIdentity = field(default_factory=DeviceIdentity)
-    last_heard_at: float | None = None
-
-    def view(self) -> ChargePointView:
-        """Return the picture of it."""
-        return ChargePointView(
-            charge_point_id=self.settings.charge_point_id,
-            online=self.online,
-            identity=self.identity,
-            last_heard_at=self.last_heard_at,
-        )
 
 
 class Site:
