@@ -80,6 +80,8 @@ class Finding:
     """Of the charge point or meter when it was tested; None: not told."""
     figures: Mapping[str, float | str | None] = field(default_factory=dict)
     """What was measured, by name: `settling_s`, `minimum_a`, `rotation` ("l2_l3_l1"), `fallback_a`, `sign_l1` …"""
+    outdated: bool = False
+    """Whether what was tested has changed since (firmware, settings of the meter): it is shown, and proves nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
