@@ -26,11 +26,18 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
-from .configuration import DEFAULT_ON_TIME_MIN, site_settings, supply_settings, with_charge_points, with_circuit
+from .configuration import (
+    DEFAULT_ON_TIME_MIN,
+    DEFAULT_RESTART_STAGGER_S,
+    site_settings,
+    supply_settings,
+    with_charge_points,
+    with_circuit,
+)
 from .const import DEFAULT_PORT, DOMAIN, ENTRY_MINOR_VERSION, ENTRY_VERSION, ONE_PHASE, THREE_PHASES, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry
 from .newcomers import Newcomer, loaded_sites, newcomer_unique_id, sites_with
-from .site.proof import check
+from .site.proof import LONGEST_STAGGER_S, check
 from .site.settings import ListenerSettings, Security, SiteSettings
 from .site.views import NewcomerView
 from .subentries import (
@@ -63,6 +70,7 @@ from .subentries.charge_point import (
     rotations_of,
     stored_charge_point,
 )
+from .subentries.circuit import add_device_faults, as_stored, figures, protection
 from .subentries.cluster import ClusterFlow
 from .subentries.meter import MeterFlow
 
@@ -103,6 +111,7 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
             fields = unfolded(user_input)
             title, stored = fields[Key.NAME].strip(), _stored_site(fields)
             faults = await self._site_faults(title, stored, entry=None)
+            add_device_faults(fields, faults)
             if not faults:
                 return self.async_create_entry(title=title, data=stored)
         return self._site_form("user", fields, faults)
@@ -123,6 +132,7 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
             fields = unfolded(user_input)
             title, stored = fields[Key.NAME].strip(), _stored_site(fields)
             faults = await self._site_faults(title, stored, entry=entry)
+            add_device_faults(fields, faults)
             if not faults:
                 kept = pick(entry.data, (Key.KNOWN_CLUSTERS,))
                 return self.async_update_and_abort(entry, title=title, data=stored | kept)
@@ -153,9 +163,20 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                                 unit_of_measurement=UnitOfTime.MINUTES,
                             )
                         ),
+                        vol.Required(Key.RESTART_STAGGER, default=DEFAULT_RESTART_STAGGER_S): NumberSelector(
+                            NumberSelectorConfig(
+                                min=0,
+                                max=LONGEST_STAGGER_S,
+                                step=1,
+                                mode=NumberSelectorMode.BOX,
+                                unit_of_measurement=UnitOfTime.SECONDS,
+                            )
+                        ),
                         vol.Optional(Key.HOST): TextSelector(),
+                        **figures(),
                     }
                 ),
+                **protection(),
             }
         )
         return self.async_show_form(
@@ -377,6 +398,8 @@ def _stored_site(fields: Mapping[str, Any]) -> dict[str, Any]:
         Key.PHASES.value: fields[Key.PHASES],
         Key.RATINGS.value: ratings(fields),
         **pick(fields, (Key.BASE_LOAD, Key.MARGIN, Key.SHARING, Key.HOST, Key.ACCEPT_ALL_TAGS, Key.ON_TIME)),
+        **pick(fields, (Key.RESTART_STAGGER,)),
+        **as_stored(fields),
     }
 
 

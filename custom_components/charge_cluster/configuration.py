@@ -5,12 +5,13 @@ a site would be before it is stored.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 
 from .const import DEFAULT_PORT, SUPPLY_ID, Key, SubentryType
+from .engine.exposure import DeviceKind, ProtectiveDevice
 from .engine.model import MeterScope, PhaseAmps, SharingRule
 from .site.proof import with_fitting_fallbacks
 from .site.settings import (
@@ -45,6 +46,11 @@ SECONDS_A_MINUTE = 60.0
 DEFAULT_ON_TIME_MIN = 15.0
 """How long a place is kept where the minima do not fit and places rotate."""
 
+DEFAULT_RESTART_STAGGER_S = 60.0
+"""Within so long after an outage vehicles start one after the other."""
+
+DEFAULT_DEMAND_WINDOW_MIN = 15
+
 UNKNOWN_CLUSTER_RATING_A = 0.001
 """Stands for the rating of a cluster of which nothing is known any more: nobody below it is given current."""
 
@@ -63,6 +69,7 @@ def configured(entry: ConfigEntry) -> SiteSettings:
         site_id=entry.entry_id,
         accept_all_tags=bool(entry.data.get(Key.ACCEPT_ALL_TAGS, True)),
         on_time_s=SECONDS_A_MINUTE * float(entry.data.get(Key.ON_TIME, DEFAULT_ON_TIME_MIN)),
+        restart_stagger_s=float(entry.data.get(Key.RESTART_STAGGER, DEFAULT_RESTART_STAGGER_S)),
         name=entry.title,
         circuits=(supply_settings(entry.title, entry.data), *clusters),
         charge_points=charge_points,
@@ -99,7 +106,32 @@ def _circuit_settings(
         margin_a=stored.get(Key.MARGIN),
         declared_base_load_a=_same_amps(stored.get(Key.BASE_LOAD)),
         sharing=_sharing(stored),
+        neutral_a=_number(stored.get(Key.NEUTRAL)),
+        unbalance_a=_number(stored.get(Key.UNBALANCE)),
+        power_kva=_number(stored.get(Key.POWER)),
+        demand_kw=_number(stored.get(Key.DEMAND)),
+        demand_window_min=int(stored.get(Key.DEMAND_WINDOW, DEFAULT_DEMAND_WINDOW_MIN)),
+        generation_a=_same_amps(stored.get(Key.GENERATION)),
+        generation_credit=bool(stored.get(Key.GENERATION_CREDIT, False)),
+        device=_device(stored),
         ways=None if stored.get(Key.WAYS) is None else int(stored[Key.WAYS]),
+    )
+
+
+def _device(stored: Mapping[str, Any]) -> ProtectiveDevice | None:
+    """Return what protects a circuit; the settings of a breaker that are not stored are the usual ones."""
+    if Key.DEVICE_KIND not in stored:
+        return None
+    kind = DeviceKind(stored[Key.DEVICE_KIND])
+    device = ProtectiveDevice(kind=kind, rated_a=float(stored[Key.DEVICE_RATED]))
+    if kind is not DeviceKind.MCCB:
+        return device
+    return replace(
+        device,
+        long_delay_s=float(stored.get(Key.LONG_DELAY, device.long_delay_s)),
+        short_pickup=float(stored.get(Key.SHORT_PICKUP, device.short_pickup)),
+        short_delay_s=float(stored.get(Key.SHORT_DELAY, device.short_delay_s)),
+        instantaneous=float(stored.get(Key.INSTANTANEOUS, device.instantaneous)),
     )
 
 
@@ -173,6 +205,10 @@ def _same_amps(stored: float | None) -> PhaseAmps | None:
     return None if stored is None else (float(stored), float(stored), float(stored))
 
 
+def _number(stored: float | None) -> float | None:
+    return None if stored is None else float(stored)
+
+
 def _sharing(stored: Mapping[str, Any]) -> SharingRule | None:
     rule = stored.get(Key.SHARING)
     return None if rule is None else SharingRule(rule)
@@ -205,6 +241,7 @@ def remembered_clusters(entry: ConfigEntry) -> tuple[CircuitSettings, ...]:
             if stored["declared_base_load_a"] is None
             else _amps(stored["declared_base_load_a"]),
             sharing=None if stored["sharing"] is None else SharingRule(stored["sharing"]),
+            **_remembered_figures(stored),
         )
         for circuit_id, stored in stored_by_id.items()
     )
@@ -222,9 +259,32 @@ def clusters_to_remember(settings: SiteSettings) -> dict[str, dict[str, Any]]:
             if cluster.declared_base_load_a is None
             else list(cluster.declared_base_load_a),
             "sharing": None if cluster.sharing is None else cluster.sharing.value,
+            **_figures_to_remember(cluster),
         }
         for cluster in settings.circuits
         if cluster.parent_id is not None
+    }
+
+
+FIGURES = ("neutral_a", "unbalance_a", "power_kva", "demand_kw", "demand_window_min", "generation_credit")
+"""Fields of a cluster that are remembered as they are, where they are known."""
+
+
+def _figures_to_remember(cluster: CircuitSettings) -> dict[str, Any]:
+    return {
+        **{name: getattr(cluster, name) for name in FIGURES},
+        "generation_a": None if cluster.generation_a is None else list(cluster.generation_a),
+        "device": None if cluster.device is None else asdict(cluster.device) | {"kind": cluster.device.kind.value},
+    }
+
+
+def _remembered_figures(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is remembered beyond the rating; entries that were stored before that was asked have none of it."""
+    generation, device = stored.get("generation_a"), stored.get("device")
+    return {
+        **{name: stored[name] for name in FIGURES if name in stored},
+        "generation_a": None if generation is None else _amps(generation),
+        "device": None if device is None else ProtectiveDevice(**{**device, "kind": DeviceKind(device["kind"])}),
     }
 
 

@@ -67,6 +67,22 @@ class Key(StrEnum):
     ON_TIME = "on_time"
     KNOWN_CLUSTERS = "known_clusters"
 
+    NEUTRAL = "neutral"
+    UNBALANCE = "unbalance"
+    POWER = "power"
+    DEMAND = "demand"
+    DEMAND_WINDOW = "demand_window"
+    GENERATION = "generation"
+    GENERATION_CREDIT = "generation_credit"
+    RESTART_STAGGER = "restart_stagger"
+    PROTECTION = "protection"
+    DEVICE_KIND = "device_kind"
+    DEVICE_RATED = "device_rated"
+    LONG_DELAY = "long_delay"
+    SHORT_PICKUP = "short_pickup"
+    SHORT_DELAY = "short_delay"
+    INSTANTANEOUS = "instantaneous"
+
     PARENT = "parent"
     WAYS = "ways"
 

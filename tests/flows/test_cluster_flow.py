@@ -2,11 +2,13 @@
 
 from typing import Any
 
+import pytest
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
 from tests.site_entry import SUPPLY, a_charge_point, a_cluster, a_site, add, free_port, set_up, subentry_called
 
 
@@ -119,3 +121,61 @@ async def test_a_rating_below_the_fallbacks_is_refused_with_the_figures(hass: Ho
         "circuit": "Cluster B",
         "excess": "6",
     }
+
+
+async def test_a_cluster_may_be_told_in_full(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+    figures = {"neutral": 35, "unbalance": 20, "power": 25, "demand": 20, "demand_window": "30", "generation": 10}
+    breaker = {"device_kind": "mccb", "device_rated": 40, "long_delay": 5, "short_pickup": 4, "instantaneous": 8}
+
+    result = await added(hass, entry, filled_in(advanced=figures, protection=breaker))
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY
+    cluster = entry.runtime_data.site.settings.circuits[1]
+    assert (cluster.neutral_a, cluster.unbalance_a, cluster.power_kva) == (35.0, 20.0, 25.0)
+    assert (cluster.demand_kw, cluster.demand_window_min) == (20.0, 30)
+    assert (cluster.generation_a, cluster.generation_credit) == ((10.0, 10.0, 10.0), False)
+    assert cluster.device == ProtectiveDevice(
+        kind=DeviceKind.MCCB, rated_a=40.0, long_delay_s=5.0, short_pickup=4.0, instantaneous=8.0
+    )
+
+
+async def test_a_form_shows_what_protects_a_cluster_and_takes_it_back(hass: HomeAssistant) -> None:
+    fuse: dict[str, Any] = {"device_kind": "fuse_gg", "device_rated": 40.0, "neutral": 30.0}
+    entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B", **fuse)))
+
+    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "Cluster B").subentry_id)
+    assert flow["data_schema"] is not None
+    [protection] = [field for marker, field in flow["data_schema"].schema.items() if marker == "protection"]
+    shown = {str(marker): (marker.description or {}).get("suggested_value") for marker in protection.schema.schema}
+    assert (shown["device_kind"], shown["device_rated"]) == ("fuse_gg", 40.0)
+
+    await hass.config_entries.subentries.async_configure(flow["flow_id"], filled_in(rating=40))
+    await hass.async_block_till_done()
+    cluster = entry.runtime_data.site.settings.circuits[1]
+    assert (cluster.device, cluster.neutral_a) == (None, None)
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"advanced": {"neutral": 2}}, "impossible_neutral"),
+        ({"advanced": {"power": 1}}, "impossible_power"),
+        ({"protection": {"device_kind": "mcb_b", "device_rated": 32}}, "rating_above_device"),
+        ({"protection": {"device_kind": "mcb_b", "device_rated": 160}}, "impossible_device"),
+        ({"protection": {"device_kind": "mcb_b"}}, "device_rating_missing"),
+        ({"protection": {"device_rated": 63}}, "device_kind_missing"),
+        (
+            {"protection": {"device_kind": "mccb", "device_rated": 63, "short_pickup": 11}},
+            "impossible_device_settings",
+        ),
+    ],
+)
+async def test_impossible_figures_of_a_cluster_are_refused(
+    hass: HomeAssistant, changes: dict[str, Any], key: str
+) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+
+    result = await added(hass, entry, filled_in(**changes))
+
+    assert result["errors"] == {"base": key}

@@ -7,6 +7,7 @@ from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
+from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
 from tests.site_entry import DOMAIN, a_charge_point, a_site, free_port, set_up
 
 
@@ -139,3 +140,35 @@ async def test_a_rating_that_the_fallbacks_do_not_fit_is_refused(hass: HomeAssis
     assert result["description_placeholders"]["fallback"] == "1 × 16 A"
     assert result["description_placeholders"]["excess"] == "6"
     assert entry.runtime_data.site.settings.circuits[0].rating_a == (63.0, 63.0, 63.0)
+
+
+async def test_a_supply_may_be_told_in_full(hass: HomeAssistant) -> None:
+    figures = {"neutral": 50, "power": 43, "demand": 40, "generation": 20, "generation_credit": True}
+    fuse = {"device_kind": "fuse_gg", "device_rated": 63}
+    form = filled_in(free_port(), advanced=figures | {"restart_stagger": 120}, protection=fuse)
+
+    result = await submitted(hass, form)
+
+    settings = result["result"].runtime_data.site.settings
+    supply = settings.circuits[0]
+    assert (supply.neutral_a, supply.power_kva, supply.demand_kw, supply.demand_window_min) == (50.0, 43.0, 40.0, 15)
+    assert (supply.generation_a, supply.generation_credit) == ((20.0, 20.0, 20.0), True)
+    assert supply.device == ProtectiveDevice(kind=DeviceKind.FUSE_GG, rated_a=63.0)
+    assert settings.restart_stagger_s == 120.0
+
+
+async def test_nothing_is_assumed_of_a_supply_that_is_told_no_more_than_its_rating(hass: HomeAssistant) -> None:
+    result = await submitted(hass, filled_in(free_port()))
+
+    supply = result["result"].runtime_data.site.settings.circuits[0]
+    assert (supply.neutral_a, supply.unbalance_a, supply.power_kva, supply.demand_kw) == (None,) * 4
+    assert (supply.generation_a, supply.device) == (None, None)
+
+
+async def test_a_supply_that_carries_more_than_its_fuse_is_refused_with_the_figures(hass: HomeAssistant) -> None:
+    fuse = {"device_kind": "fuse_gg", "device_rated": 50}
+
+    result = await submitted(hass, filled_in(free_port(), protection=fuse))
+
+    assert result["errors"] == {"base": "rating_above_device"}
+    assert result["description_placeholders"] == {"circuit": "Depot", "rated": "50", "rating": "63"}

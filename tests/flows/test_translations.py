@@ -104,7 +104,9 @@ def _name(called: ast.expr) -> str:
     return called.attr if isinstance(called, ast.Attribute) else getattr(called, "id", "")
 
 
-PROOF = literals_of(INTEGRATION / "site" / "proof.py", call="SettingsFault")
+PROOF = literals_of(INTEGRATION / "site" / "proof.py", call="SettingsFault") | literals_of(
+    INTEGRATION / "site" / "proof.py", call="fault"
+)
 TREE = literals_of(INTEGRATION / "engine" / "topology.py", call="TopologyError")
 CIRCUIT_FAULTS = {key for key in PROOF | TREE if key not in {"duplicate_identity", "unknown_circuit"}} - {
     "impossible_range",
@@ -115,20 +117,22 @@ CIRCUIT_FAULTS = {key for key in PROOF | TREE if key not in {"duplicate_identity
 
 
 def test_the_keys_of_faults_were_found() -> None:
-    assert {"fallback_does_not_fit", "impossible_range"} <= PROOF
+    assert {"fallback_does_not_fit", "impossible_range", "impossible_neutral"} <= PROOF
     assert "own_ancestor" in TREE
 
 
 def test_every_error_of_a_form_has_its_sentence() -> None:
+    of_circuits = literals_of(INTEGRATION / "subentries" / "circuit.py", call="add")
+    assert of_circuits
     sources = {
-        "cluster": (INTEGRATION / "subentries" / "cluster.py", CIRCUIT_FAULTS),
+        "cluster": (INTEGRATION / "subentries" / "cluster.py", CIRCUIT_FAULTS | of_circuits),
         "charge_point": (INTEGRATION / "subentries" / "charge_point.py", PROOF),
         "meter": (INTEGRATION / "subentries" / "meter.py", set()),
     }
     for kind, (path, faults) in sources.items():
         wanted = literals_of(path, call="add") | faults
         assert wanted - WORDS["config_subentries"][kind]["error"].keys() == set()
-    wanted = literals_of(INTEGRATION / "config_flow.py", call="add") | PROOF | CIRCUIT_FAULTS
+    wanted = literals_of(INTEGRATION / "config_flow.py", call="add") | PROOF | CIRCUIT_FAULTS | of_circuits
     assert wanted - WORDS["config"]["error"].keys() == set()
 
 
@@ -148,6 +152,17 @@ def test_placeholders_of_a_fault_are_those_that_it_brings() -> None:
         "impossible_fallback": {"minimum", "maximum", "fallback", "charge_point", "identity"},
         "impossible_margin": {"circuit", "margin", "rating"},
         "impossible_rating": {"circuit"},
+        "impossible_neutral": {"circuit", "neutral", "margin"},
+        "impossible_unbalance": {"circuit", "unbalance"},
+        "impossible_power": {"circuit", "power", "least"},
+        "impossible_demand": {"circuit", "demand"},
+        "impossible_demand_window": {"circuit", "window"},
+        "impossible_generation": {"circuit", "generation"},
+        "impossible_device": {"circuit", "rated", "most"},
+        "rating_above_device": {"circuit", "rated", "rating"},
+        "impossible_device_settings": {"circuit"},
+        "fallback_above_power": {"circuit", "total", "power", "excess"},
+        "impossible_stagger": {"stagger", "most"},
         "own_ancestor": {"circuit"},
         "unknown_parent": {"circuit"},
     }

@@ -1,5 +1,6 @@
 """What is stored, read as settings."""
 
+import json
 from types import MappingProxyType
 from typing import Any
 
@@ -15,6 +16,7 @@ from custom_components.charge_cluster.configuration import (
     remembered_clusters,
     site_settings,
 )
+from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
 from custom_components.charge_cluster.engine.model import MeterScope, SharingRule
 from custom_components.charge_cluster.site.proof import check
 from custom_components.charge_cluster.site.settings import (
@@ -110,6 +112,61 @@ def test_clusters_are_remembered_as_they_are() -> None:
     assert remembered_clusters(again) == settings.circuits[1:]
     assert remembered_clusters(again)[0].sharing is SharingRule.EQUAL
     assert site_settings(again).circuits[1:] == ()
+
+
+FIGURES: dict[str, Any] = {
+    "neutral": 30,
+    "unbalance": 20.0,
+    "power": 25,
+    "demand": 20.0,
+    "demand_window": "30",
+    "generation": 12.0,
+    "generation_credit": True,
+    "device_kind": "mccb",
+    "device_rated": 63,
+    "long_delay": 5,
+}
+
+
+def test_circuits_are_read_as_they_are() -> None:
+    entry = a_site(9000, a_cluster("Cluster A", **FIGURES), restart_stagger=0)
+    settings = site_settings(entry)
+
+    supply, cluster = settings.circuits
+    assert (cluster.neutral_a, cluster.unbalance_a, cluster.power_kva) == (30.0, 20.0, 25.0)
+    assert (cluster.demand_kw, cluster.demand_window_min) == (20.0, 30)
+    assert (cluster.generation_a, cluster.generation_credit) == ((12.0, 12.0, 12.0), True)
+    assert cluster.device == ProtectiveDevice(kind=DeviceKind.MCCB, rated_a=63.0, long_delay_s=5.0)
+    assert (supply.neutral_a, supply.power_kva, supply.demand_kw, supply.generation_a, supply.device) == (None,) * 5
+    assert settings.restart_stagger_s == 0.0
+    assert site_settings(a_site(9000)).restart_stagger_s == 60.0
+
+
+def test_clusters_are_remembered_with_all_their_figures() -> None:
+    settings = site_settings(a_site(9000, a_cluster("Cluster A", **FIGURES)))
+    stored_again = json.loads(json.dumps(clusters_to_remember(settings)))
+
+    assert remembered_clusters(a_site(9000, known_clusters=stored_again)) == settings.circuits[1:]
+
+
+def test_clusters_that_were_remembered_before_there_were_figures_still_load() -> None:
+    old = {
+        "name": "Cluster A",
+        "parent_id": SUPPLY,
+        "rating_a": [40.0] * 3,
+        "margin_a": None,
+        "declared_base_load_a": None,
+        "sharing": None,
+    }
+
+    [cluster] = remembered_clusters(a_site(9000, known_clusters={"gone": old}))
+
+    assert (cluster.neutral_a, cluster.demand_window_min, cluster.generation_a, cluster.device) == (
+        None,
+        15,
+        None,
+        None,
+    )
 
 
 def test_the_whole_line_above_a_lost_cluster_is_kept() -> None:

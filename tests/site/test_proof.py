@@ -1,10 +1,16 @@
-"""The fallbacks that are left to the site to choose."""
+"""What a circuit may be told to be, and the fallbacks that are left to the site to choose."""
 
+import math
 from collections.abc import Iterator
+from dataclasses import replace
+from typing import Any
 
+import pytest
 from hypothesis import given, strategies as st
 
-from custom_components.charge_cluster.site.proof import check, with_fitting_fallbacks
+from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
+from custom_components.charge_cluster.engine.model import NO_AMPS, DemandCap
+from custom_components.charge_cluster.site.proof import SettingsFault, check, circuit_of, with_fitting_fallbacks
 from custom_components.charge_cluster.site.settings import (
     ChargePointSettings,
     CircuitSettings,
@@ -91,3 +97,120 @@ def test_faulty_settings_are_left_to_the_check() -> None:
     settings = a_site(a_point("lost", "nowhere"))
 
     assert fallbacks(settings) == {"lost": 0.0}
+
+
+# Circuits as they are -------------------------------------------------------------------------------------------------
+
+
+def a_supply(**changes: Any) -> CircuitSettings:
+    """Return a supply of 100 A with its default margin of 5 A."""
+    supply = CircuitSettings(circuit_id="supply", name="Supply", parent_id=None, rating_a=(100.0,) * 3)
+    return replace(supply, **changes)
+
+
+def faults_of(supply: CircuitSettings, **site: Any) -> list[SettingsFault]:
+    return list(check(SiteSettings(site_id="site", name="Site", circuits=(supply,), **site)))
+
+
+def a_device(kind: DeviceKind = DeviceKind.FUSE_GG, rated_a: float = 100.0, **changes: float) -> ProtectiveDevice:
+    return ProtectiveDevice(kind=kind, rated_a=rated_a, **changes)
+
+
+def test_what_is_told_of_a_circuit_reaches_the_engine() -> None:
+    circuit = circuit_of(
+        a_supply(
+            neutral_a=80.0,
+            unbalance_a=20.0,
+            power_kva=50.0,
+            demand_kw=40.0,
+            demand_window_min=30,
+            generation_a=(30.0, 30.0, 30.0),
+        )
+    )
+
+    assert (circuit.neutral_a, circuit.unbalance_a, circuit.power_va) == (80.0, 20.0, 50_000.0)
+    assert circuit.demand == DemandCap(mean_w=40_000.0, window_s=1800.0)
+    assert circuit.generation_a == (30.0, 30.0, 30.0)
+
+
+def test_nothing_is_told_unless_it_is_set() -> None:
+    circuit = circuit_of(a_supply())
+
+    assert (circuit.neutral_a, circuit.unbalance_a, circuit.power_va, circuit.demand) == (None,) * 4
+    assert circuit.generation_a == NO_AMPS
+
+
+def test_generation_that_is_granted_credit_hides_nothing() -> None:
+    assert circuit_of(a_supply(generation_a=(30.0,) * 3, generation_credit=True)).generation_a == NO_AMPS
+
+
+@pytest.mark.parametrize(
+    ("changes", "key"),
+    [
+        ({"neutral_a": 5.0}, "impossible_neutral"),
+        ({"neutral_a": math.nan}, "impossible_neutral"),
+        ({"neutral_a": math.inf}, "impossible_neutral"),
+        ({"neutral_a": 8.0, "margin_a": 10.0}, "impossible_neutral"),
+        ({"unbalance_a": 0.0}, "impossible_unbalance"),
+        ({"unbalance_a": -1.0}, "impossible_unbalance"),
+        ({"power_kva": 3.45}, "impossible_power"),
+        ({"power_kva": -2.0}, "impossible_power"),
+        ({"demand_kw": 0.0}, "impossible_demand"),
+        ({"demand_kw": math.inf}, "impossible_demand"),
+        ({"demand_kw": 10.0, "demand_window_min": 20}, "impossible_demand_window"),
+        ({"generation_a": (10.0, -0.1, 10.0)}, "impossible_generation"),
+        ({"generation_a": (math.nan,) * 3}, "impossible_generation"),
+        ({"device": a_device(rated_a=0.0)}, "impossible_device"),
+        ({"device": a_device(rated_a=math.nan)}, "impossible_device"),
+        ({"device": a_device(DeviceKind.MCB_C, 126.0)}, "impossible_device"),
+        ({"device": a_device(DeviceKind.MCB_C, 80.0)}, "rating_above_device"),
+        ({"device": a_device(DeviceKind.MCCB, long_delay_s=0.0)}, "impossible_device_settings"),
+        ({"device": a_device(DeviceKind.MCCB, short_pickup=12.0)}, "impossible_device_settings"),
+        ({"device": a_device(DeviceKind.MCCB, short_delay_s=-1.0)}, "impossible_device_settings"),
+    ],
+)
+def test_impossible_figures_are_refused_by_name(changes: dict[str, Any], key: str) -> None:
+    assert [fault.key for fault in faults_of(a_supply(**changes))] == [key]
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"neutral_a": 5.1},
+        {"unbalance_a": 0.1},
+        {"power_kva": 3.5},
+        {"demand_kw": 0.1, "demand_window_min": 60},
+        {"generation_a": NO_AMPS},
+        {"device": a_device(DeviceKind.MCB_B, 125.0)},
+        {"device": a_device(DeviceKind.MCCB, 160.0)},
+        {"device": a_device(rated_a=100.0)},
+    ],
+)
+def test_possible_figures_are_taken(changes: dict[str, Any]) -> None:
+    assert faults_of(a_supply(**changes)) == []
+
+
+def test_a_fault_says_what_fits() -> None:
+    [fault] = faults_of(a_supply(neutral_a=4.0))
+
+    assert fault.placeholders == {"circuit": "Supply", "neutral": "4", "margin": "5"}
+
+
+def test_what_flows_when_everything_dies_must_fit_the_apparent_power_too() -> None:
+    [fault] = faults_of(a_supply(power_kva=34.0, declared_base_load_a=(50.0,) * 3))
+
+    assert fault.key == "fallback_above_power"
+    assert fault.placeholders["excess"] == "0.5"
+
+
+def test_fallbacks_that_are_left_to_us_respect_the_apparent_power() -> None:
+    settings = a_site(*several(3, "a"), base_load_a=0.0)
+    small = replace(settings.circuits[0], power_kva=10.0)
+    chosen = with_fitting_fallbacks(replace(settings, circuits=(small, *settings.circuits[1:])))
+
+    assert {point.fallback_a for point in chosen.charge_points} == {0.0}
+
+
+@pytest.mark.parametrize("stagger_s", [-1.0, 1801.0, math.nan])
+def test_a_stagger_beyond_reason_is_refused(stagger_s: float) -> None:
+    assert [fault.key for fault in faults_of(a_supply(), restart_stagger_s=stagger_s)] == ["impossible_stagger"]

@@ -9,10 +9,20 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ..engine.model import NO_AMPS, PHASES, Circuit, Connector, PhaseAmps, SiteModel
+from ..engine.exposure import DeviceKind, ProtectiveDevice
+from ..engine.model import (
+    NO_AMPS,
+    NOMINAL_VOLTAGE_V,
+    PHASES,
+    Circuit,
+    Connector,
+    DemandCap,
+    PhaseAmps,
+    SiteModel,
+)
 from ..engine.topology import TopologyError, paths_of
 from .settings import ChargePointSettings, CircuitSettings, ConnectorWish, SiteSettings
 from .views import connector_key
@@ -20,6 +30,23 @@ from .views import connector_key
 LEAST_MARGIN_A = 2.0
 MARGIN_SHARE = 0.05
 """Kept free below a rating by default: the larger of the two (design, section 2)."""
+
+KILO = 1000.0
+SECONDS_A_MINUTE = 60.0
+
+DEMAND_WINDOWS_MIN = (15, 30, 60)
+"""Clock minutes over which demand is averaged, as grid operators bill it."""
+
+LARGEST_MCB_A = 125.0
+"""IEC 60898-1 ends here; larger breakers are made to IEC 60947-2."""
+
+MINIATURE = frozenset({DeviceKind.MCB_B, DeviceKind.MCB_C, DeviceKind.MCB_D})
+
+LARGEST_DEVICE_A = 6300.0
+"""The largest breakers and fuses of low voltage."""
+
+LONGEST_STAGGER_S = 1800.0
+"""As long as a charge point may have to be able to delay a start (UK SI 2021/1467, regulation 11)."""
 
 NO_WISH = ConnectorWish()
 
@@ -49,9 +76,14 @@ def default_margin(rating_a: PhaseAmps) -> float:
     return max(LEAST_MARGIN_A, MARGIN_SHARE * max(rating_a))
 
 
+def margin_of(settings: CircuitSettings) -> float:
+    """Return the amps kept free below the rating of a circuit."""
+    return default_margin(settings.rating_a) if settings.margin_a is None else settings.margin_a
+
+
 def check(settings: SiteSettings) -> tuple[SettingsFault, ...]:
     """Return everything that keeps these settings from being safe; empty: they can be applied."""
-    faults = [*_circuit_faults(settings), *_charge_point_faults(settings)]
+    faults = [*_circuit_faults(settings), *_charge_point_faults(settings), *_stagger_faults(settings)]
     if not faults:
         faults.extend(_proof_faults(settings))
     return tuple(faults)
@@ -90,7 +122,7 @@ def _with_fallbacks(settings: SiteSettings, chosen: Mapping[str, float]) -> Site
 
 def circuit_of(settings: CircuitSettings) -> Circuit:
     """Return the engine's circuit."""
-    margin = default_margin(settings.rating_a) if settings.margin_a is None else settings.margin_a
+    margin = margin_of(settings)
     return Circuit(
         circuit_id=settings.circuit_id,
         parent_id=settings.parent_id,
@@ -98,7 +130,23 @@ def circuit_of(settings: CircuitSettings) -> Circuit:
         margin_a=(margin, margin, margin),
         declared_base_load_a=settings.declared_base_load_a,
         sharing=settings.sharing,
+        neutral_a=settings.neutral_a,
+        unbalance_a=settings.unbalance_a,
+        power_va=None if settings.power_kva is None else KILO * settings.power_kva,
+        demand=_demand_cap(settings),
+        generation_a=uncredited_generation(settings),
     )
+
+
+def uncredited_generation(settings: CircuitSettings) -> PhaseAmps:
+    """Return what generation and storage may hide from the meter, without what the electrician grants credit for."""
+    return NO_AMPS if settings.generation_a is None or settings.generation_credit else settings.generation_a
+
+
+def _demand_cap(settings: CircuitSettings) -> DemandCap | None:
+    if settings.demand_kw is None:
+        return None
+    return DemandCap(mean_w=KILO * settings.demand_kw, window_s=SECONDS_A_MINUTE * settings.demand_window_min)
 
 
 def connectors_of(charge_point: ChargePointSettings, wishes: Mapping[str, ConnectorWish]) -> dict[str, Connector]:
@@ -157,6 +205,9 @@ def _circuit_faults(settings: SiteSettings) -> list[SettingsFault]:
                     key="impossible_base_load", field="base_load", subject=circuit.circuit_id, placeholders=named
                 )
             )
+        faults.extend(_figure_faults(circuit))
+        if circuit.device is not None:
+            faults.extend(_device_faults(circuit, circuit.device))
     if not faults:
         try:
             paths_of({c.circuit_id: circuit_of(c) for c in settings.circuits})
@@ -171,6 +222,69 @@ def _circuit_faults(settings: SiteSettings) -> list[SettingsFault]:
                 )
             )
     return faults
+
+
+def _figure_faults(circuit: CircuitSettings) -> Iterator[SettingsFault]:
+    """Yield what is impossible about the figures beyond the rating."""
+
+    def fault(key: str, field: str, **figures: float) -> SettingsFault:
+        shown = {name: figure_text(figure) for name, figure in figures.items()}
+        return SettingsFault(
+            key=key, field=field, subject=circuit.circuit_id, placeholders={"circuit": circuit.name} | shown
+        )
+
+    margin = margin_of(circuit)
+    least_kva = len(PHASES) * NOMINAL_VOLTAGE_V * margin / KILO
+    if circuit.neutral_a is not None and not margin < circuit.neutral_a < math.inf:
+        yield fault("impossible_neutral", "neutral", neutral=circuit.neutral_a, margin=margin)
+    if circuit.unbalance_a is not None and not 0 < circuit.unbalance_a < math.inf:
+        yield fault("impossible_unbalance", "unbalance", unbalance=circuit.unbalance_a)
+    if circuit.power_kva is not None and not least_kva < circuit.power_kva < math.inf:
+        yield fault("impossible_power", "power", power=circuit.power_kva, least=least_kva)
+    if circuit.demand_kw is not None and not 0 < circuit.demand_kw < math.inf:
+        yield fault("impossible_demand", "demand", demand=circuit.demand_kw)
+    if circuit.demand_window_min not in DEMAND_WINDOWS_MIN:
+        yield fault("impossible_demand_window", "demand_window", window=circuit.demand_window_min)
+    if circuit.generation_a is not None:
+        worst = next((amps for amps in circuit.generation_a if not 0 <= amps < math.inf), None)
+        if worst is not None:
+            yield fault("impossible_generation", "generation", generation=worst)
+
+
+def _device_faults(circuit: CircuitSettings, device: ProtectiveDevice) -> Iterator[SettingsFault]:
+    """Yield what is impossible about the protective device of a circuit."""
+    named = {"circuit": circuit.name}
+    most = LARGEST_MCB_A if device.kind in MINIATURE else LARGEST_DEVICE_A
+    rating = max(circuit.rating_a)
+    if not 0 < device.rated_a <= most:
+        figures = {"rated": figure_text(device.rated_a), "most": figure_text(most)}
+        yield SettingsFault(
+            key="impossible_device", field="device_rated", subject=circuit.circuit_id, placeholders=named | figures
+        )
+    elif device.rated_a < rating:
+        figures = {"rated": figure_text(device.rated_a), "rating": figure_text(rating)}
+        yield SettingsFault(
+            key="rating_above_device", field="device_rated", subject=circuit.circuit_id, placeholders=named | figures
+        )
+    if device.kind is not DeviceKind.MCCB:
+        return
+    settings_possible = (
+        0 < device.long_delay_s < math.inf
+        and 1 < device.short_pickup <= device.instantaneous < math.inf
+        and 0 <= device.short_delay_s <= device.long_delay_s
+    )
+    if not settings_possible:
+        yield SettingsFault(
+            key="impossible_device_settings", field="device_rated", subject=circuit.circuit_id, placeholders=named
+        )
+
+
+def _stagger_faults(settings: SiteSettings) -> Iterator[SettingsFault]:
+    if not 0 <= settings.restart_stagger_s <= LONGEST_STAGGER_S:
+        figures = {"stagger": figure_text(settings.restart_stagger_s), "most": figure_text(LONGEST_STAGGER_S)}
+        yield SettingsFault(
+            key="impossible_stagger", field="restart_stagger", subject=settings.site_id, placeholders=figures
+        )
 
 
 def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
@@ -214,7 +328,7 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
 def _proof_faults(settings: SiteSettings) -> list[SettingsFault]:
     """Return the circuits that would draw more than their rating if everything died."""
     model = model_of(settings, {})
-    faults = []
+    faults: list[SettingsFault] = []
     for circuit in settings.circuits:
         total = list(circuit.declared_base_load_a or NO_AMPS)
         counts: dict[float, int] = {}
@@ -225,6 +339,7 @@ def _proof_faults(settings: SiteSettings) -> list[SettingsFault]:
                 total[phase] += connector.fallback_a
             if connector.fallback_a:
                 counts[connector.fallback_a] = counts.get(connector.fallback_a, 0) + 1
+        faults.extend(_power_faults(circuit, NOMINAL_VOLTAGE_V * sum(total) / KILO))
         worst = max(PHASES, key=lambda phase: total[phase] - circuit.rating_a[phase])
         excess = total[worst] - circuit.rating_a[worst]
         if excess <= 0:
@@ -247,6 +362,28 @@ def _proof_faults(settings: SiteSettings) -> list[SettingsFault]:
     return faults
 
 
+def _power_faults(circuit: CircuitSettings, total_kva: float) -> Iterator[SettingsFault]:
+    """Yield that a circuit would carry more than its apparent power if everything died."""
+    if circuit.power_kva is None or total_kva <= circuit.power_kva:
+        return
+    yield SettingsFault(
+        key="fallback_above_power",
+        field="power",
+        subject=circuit.circuit_id,
+        placeholders={
+            "total": amps_text(total_kva),
+            "power": figure_text(circuit.power_kva),
+            "circuit": circuit.name,
+            "excess": amps_text(total_kva - circuit.power_kva),
+        },
+    )
+
+
 def amps_text(amps: float) -> str:
     """Return amps without needless decimals, rounded up so that a stated excess is never too small."""
     return f"{math.ceil(amps * 10 - 1e-9) / 10:g}"
+
+
+def figure_text(figure: float) -> str:
+    """Return any figure as a form may have been given it, without needless decimals; not only finite ones."""
+    return f"{round(figure, 2):g}" if math.isfinite(figure) else str(figure)

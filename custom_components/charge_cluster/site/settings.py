@@ -135,3 +135,5 @@ class SiteSettings:
     """How long a limit holds in a charger without renewal."""
     on_time_s: float = 900.0
     """How long a place is kept when the minima do not fit and places rotate."""
+    restart_stagger_s: float = 60.0
+    """After an outage vehicles start at random moments within so long; 0: all at once."""

@@ -92,8 +92,8 @@ def unfolded(form: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def folded(fields: Mapping[str, Any]) -> dict[str, Any]:
-    """Return fields as values to suggest in a form with an advanced section."""
-    return {**fields, Key.ADVANCED: dict(fields)}
+    """Return fields as values to suggest in a form with folded sections."""
+    return {**fields, Key.ADVANCED: dict(fields), Key.PROTECTION: dict(fields)}
 
 
 def ratings(fields: Mapping[str, Any]) -> list[float]:

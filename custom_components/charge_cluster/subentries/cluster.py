@@ -25,6 +25,7 @@ from . import (
     unfolded,
     whole_number,
 )
+from .circuit import add_device_faults, as_stored, figures, protection
 
 MAXIMUM_WAYS = 500
 
@@ -50,6 +51,7 @@ class ClusterFlow(ConfigSubentryFlow):
             fields = unfolded(user_input)
             title, stored = fields[Key.NAME].strip(), _stored(fields)
             faults = self._faults(title, stored, subentry)
+            add_device_faults(fields, faults)
             if not faults and subentry is None:
                 return self.async_create_entry(title=title, data=stored)
             if not faults and subentry is not None:
@@ -69,8 +71,10 @@ class ClusterFlow(ConfigSubentryFlow):
                         vol.Optional(Key.MARGIN): amps(),
                         vol.Optional(Key.SHARING): sharing_rule(),
                         vol.Optional(Key.WAYS): whole_number(least=1, most=MAXIMUM_WAYS),
+                        **figures(),
                     }
                 ),
+                **protection(),
             }
         )
         return self.async_show_form(
@@ -105,6 +109,7 @@ def _stored(fields: dict[str, Any]) -> dict[str, Any]:
         Key.PARENT.value: fields[Key.PARENT],
         Key.RATINGS.value: ratings(fields),
         **pick(fields, (Key.MARGIN, Key.BASE_LOAD, Key.SHARING, Key.WAYS)),
+        **as_stored(fields),
     }
 
 
