@@ -26,6 +26,7 @@ MEASURED_EVERY_S = 10
 LIMIT_LASTS_S = 35.0
 METER_TIMEOUT_S = 10.0
 STARTED_AT = 1_000.0
+WOBBLE_A = 0.05
 WALL_AT_START = 1_760_000_000.0
 
 
@@ -38,6 +39,7 @@ class LivingCarPark:
         self.memory = Memory()
         self.now = STARTED_AT
         self._bounds: dict[str, DrawBound] = {}
+        self._facts: dict[str, ConnectorFacts] = {}
         for connector_id, connector in park.site.connectors.items():
             bound = guard.went_online(guard.unknown_bound(connector), connector, self.now)
             bound = guard.fallback_stored(bound, connector.fallback_a, idle=True, now=self.now)
@@ -55,12 +57,18 @@ class LivingCarPark:
             now=self.now,
             wall=WALL_AT_START + self.now,
             site=self.park.site,
-            facts={
-                connector_id: ConnectorFacts(bound=bound, vehicle=VehicleState.WANTS, since=STARTED_AT)
-                for connector_id, bound in self._bounds.items()
-            },
+            facts={connector_id: self._known(connector_id, bound) for connector_id, bound in self._bounds.items()},
             meters={SUPPLY: self._reading(jump_a)},
         )
+
+    def _known(self, connector_id: str, bound: DrawBound) -> ConnectorFacts:
+        """Return what is known of a connector: the same object until something is new, as a running site does it."""
+        facts = self._facts.get(connector_id)
+        if facts is None or facts.bound is not bound:
+            facts = self._facts[connector_id] = ConnectorFacts(
+                bound=bound, vehicle=VehicleState.WANTS, since=STARTED_AT
+            )
+        return facts
 
     def carry_out(self, decision: Decision) -> None:
         """Take a pass's decision over: every command is accepted at once."""
@@ -76,7 +84,9 @@ class LivingCarPark:
             self.carry_out(decide(self.second(), self.memory))
 
     def _reading(self, jump_a: float) -> MeterReading:
-        amps = plus(self.park.base_load_a, (jump_a, jump_a, jump_a))
+        # No building draws the same current to the last digit for long.
+        extra = jump_a + WOBBLE_A * (int(self.now) * 7 % 10)
+        amps = plus(self.park.base_load_a, (extra, extra, extra))
         for connector_id, connector in self.park.site.connectors.items():
             amps = plus(amps, connector.on_supply(_drawn(connector, self._bounds[connector_id])))
         return MeterReading(circuit_id=SUPPLY, amps=amps, measured_at=self.now, timeout_s=METER_TIMEOUT_S)

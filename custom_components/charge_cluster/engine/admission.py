@@ -25,6 +25,7 @@ class Candidate:
 
     key: str
     rows: tuple[int, ...]
+    """Where it stands more than once it needs its current as many times."""
     minimum_a: float
     reserved_a: float
     """What it counts even without a place (its fallback)."""
@@ -75,7 +76,8 @@ def admit(room: Sequence[float], candidates: Sequence[Candidate], *, new_turn: b
     for candidate in queue:
         extra = max(0.0, candidate.minimum_a - candidate.reserved_a)
         needed = extra + (RESTART_ROOM_A if candidate.paused and not candidate.holds_place and not new_turn else 0.0)
-        tight = next((row for row in candidate.rows if left[row] < needed - ROUNDING_A), None)
+        rows = candidate.rows
+        tight = next((row for row in rows if left[row] < needed * rows.count(row) - ROUNDING_A), None)
         if tight is None:
             admitted.add(candidate.key)
             for row in candidate.rows:

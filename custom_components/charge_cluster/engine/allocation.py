@@ -34,12 +34,16 @@ class InfeasibleError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """What one vehicle may get: amps in [lower, upper], counted in each of its rows."""
+    """What each of some vehicles that are alike may get: amps in [lower, upper], counted in each of their rows.
+
+    A row that appears more than once counts as many times (the sum of the phases that they use).
+    """
 
     rows: tuple[int, ...]
     lower: float
     upper: float
     weight: float = 1.0
+    count: int = 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +51,7 @@ class Shares:
     """The allocation, in the order of the claims."""
 
     amps: list[float]
+    """For each vehicle of the claim."""
     bottleneck: list[int | None]
     """The row that held the claim back; None: it got its upper bound."""
 
@@ -71,7 +76,7 @@ def fair_shares(capacity: Sequence[float], claims: Sequence[Claim]) -> Shares:
         if not 0.0 <= lower <= upper < math.inf or not 0.0 < weight < math.inf:
             raise ValueError(f"claim {index} is impossible: {claim}")
         for row in claim.rows:
-            base[row] += lower
+            base[row] += claim.count * lower
             members[row].append(index)
         if upper > lower:
             starts.append((lower / weight, index))
@@ -98,6 +103,7 @@ def _fill(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop over shared array
     starts.sort(reverse=True)
     ends.sort(reverse=True)
     weights = [claim.weight for claim in claims]
+    counts = [claim.count for claim in claims]
     row_lists = [claim.rows for claim in claims]
     done = bytearray(len(claims))
     rising = bytearray(len(claims))
@@ -135,9 +141,9 @@ def _fill(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop over shared array
                 done[index] = 1
                 bottleneck[index] = row
                 if rising[index]:
-                    weight = weights[index]
-                    share = exact * weight
+                    share = exact * weights[index]
                     amps[index] = share
+                    share, weight = counts[index] * share, counts[index] * weights[index]
                     for at in row_lists[index]:
                         base[at] += share
                         slope[at] -= weight
@@ -150,8 +156,8 @@ def _fill(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop over shared array
                 if done[index]:
                     continue
                 rising[index] = 1
-                weight = weights[index]
-                lower = amps[index]
+                weight = counts[index] * weights[index]
+                lower = counts[index] * amps[index]
                 for at in row_lists[index]:
                     base[at] -= lower
                     slope[at] += weight
@@ -161,9 +167,10 @@ def _fill(  # noqa: C901, PLR0912, PLR0915, PLR0917 - one loop over shared array
             continue
         index = ends.pop()[1]
         done[index] = 1
-        weight = weights[index]
+        weight = counts[index] * weights[index]
         upper = claims[index].upper
         amps[index] = upper
+        upper *= counts[index]
         for at in row_lists[index]:
             base[at] += upper
             slope[at] -= weight

@@ -39,27 +39,27 @@ class Appetite:
     seen_phases: tuple[int, ...] = ()
     phases: tuple[int, ...] | None = None
     """Supply phases that it uses; None: not learned."""
-    judged_at: float = -math.inf
-    """Time of the newest measurement that was judged."""
 
 
 UNKNOWN_APPETITE = Appetite()
 
 
 def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appetite:
-    """Return what is known after the newest measurement."""
-    if not bound.draws or bound.draws[-1].at <= appetite.judged_at:
+    """Return what is known after the newest measurement; judging the same one again changes nothing."""
+    if not bound.draws:
         return appetite
     draw = bound.draws[-1]
-    appetite = _phases(replace(appetite, judged_at=draw.at), connector, draw.amps, draw.at)
+    appetite = _phases(appetite, connector, draw.amps, draw.at)
     limit = bound.limit_a
     if limit is None or limit < connector.minimum_a or draw.at < bound.changed_at + CAR_SETTLING_S:
         return appetite
     drawn = max(draw.amps)
     if drawn >= limit - TAKES_ALL_WITHIN_A:
+        if appetite.upper_a is None and appetite.below_since is None:
+            return appetite
         return replace(appetite, upper_a=None, below_since=None)
     if drawn > limit - RELEASED_BELOW_A:
-        return replace(appetite, below_since=None)
+        return appetite if appetite.below_since is None else replace(appetite, below_since=None)
     since = draw.at if appetite.below_since is None else appetite.below_since
     if draw.at - since < RELEASE_AFTER_S:
         return replace(appetite, below_since=since)

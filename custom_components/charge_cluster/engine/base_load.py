@@ -11,7 +11,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, least_at, most_at
-from .model import PHASES, Connector, MeterReading, MeterScope, PhaseAmps
+from .model import NO_AMPS, PHASES, Connector, MeterReading, MeterScope, PhaseAmps, plus
 
 JUMP_A = 2.0
 """A base load that is provably higher than believed by more than this has jumped; less is noise, and the margin of at
@@ -55,6 +55,8 @@ class BaseLoad:
     """For shares: the believed base load, falling only after it stayed lower for a while."""
     upper: PhaseAmps
     """For increases: a proved upper bound at the newest sample."""
+    least: PhaseAmps
+    """A proved lower bound at the newest sample; below zero where it feeds in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,20 +69,23 @@ class BaseInterval:
 
 def base_interval(reading: MeterReading, below: Iterable[tuple[Connector, DrawBound]]) -> BaseInterval:
     """Return the base load at the meter's own timestamp: the reading minus what the vehicles can then have drawn."""
+    gross = reading.amps if reading.hidden_a is NO_AMPS else plus(reading.amps, reading.hidden_a)
     if reading.scope is MeterScope.ALL_BUT_EVS:
-        return BaseInterval(reading.amps, reading.amps)
-    low = list(reading.amps)
-    high = list(reading.amps)
+        return BaseInterval(gross, gross)
     at = reading.measured_at
+    (low1, low2, low3), (high1, high2, high3) = gross, gross
     for connector, bound in below:
         if bound.held_a <= 0.0 and not bound.draws:
             continue
-        least = least_at(bound, at)
-        most = most_at(bound, connector, at)
-        for phase in PHASES:
-            high[phase] -= least[phase]
-            low[phase] -= most[phase]
-    return BaseInterval((low[0], low[1], low[2]), (high[0], high[1], high[2]))
+        l1, l2, l3 = least_at(bound, at)
+        m1, m2, m3 = most_at(bound, connector, at)
+        high1 -= l1
+        high2 -= l2
+        high3 -= l3
+        low1 -= m1
+        low2 -= m2
+        low3 -= m3
+    return BaseInterval((low1, low2, low3), (high1, high2, high3))
 
 
 def follow_base(believed: PhaseAmps | None, seen: BaseInterval) -> PhaseAmps:
@@ -125,6 +130,7 @@ def follow(
     return replace(memory, peaks=peaks), BaseLoad(
         (max(held[0], 0.0), max(held[1], 0.0), max(held[2], 0.0)),
         (max(high[0], 0.0), max(high[1], 0.0), max(high[2], 0.0)),
+        seen.least,
     )
 
 
@@ -166,11 +172,26 @@ def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBou
     until = min(newest.measured_at, last_seen)
     if until - first.measured_at < CAR_SETTLING_S:
         return False
-    for phase in PHASES:
-        rose = sum(least_at(b, until)[phase] - most_at(b, c, first.measured_at)[phase] for c, b in below)
-        fell = sum(least_at(b, first.measured_at)[phase] - most_at(b, c, until)[phase] for c, b in below)
-        if rose >= KNOWN_STEP_A or fell >= KNOWN_STEP_A:
+    if not any(_moved_since(bound, first.measured_at) for _, bound in below):
+        return False
+    rose, fell = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
+    for connector, bound in below:
+        least_then, most_then = least_at(bound, first.measured_at), most_at(bound, connector, first.measured_at)
+        least_now, most_now = least_at(bound, until), most_at(bound, connector, until)
+        for phase in PHASES:
+            rose[phase] += least_now[phase] - most_then[phase]
+            fell[phase] += least_then[phase] - most_now[phase]
+    return max(*rose, *fell) >= KNOWN_STEP_A
+
+
+def _moved_since(bound: DrawBound, at: float) -> bool:
+    """Return whether a connector was measured to draw something else after a time than up to it."""
+    newest = bound.draws[-1].amps if bound.draws else None
+    for draw in reversed(bound.draws):
+        if draw.amps != newest:
             return True
+        if draw.at <= at:
+            return False
     return False
 
 

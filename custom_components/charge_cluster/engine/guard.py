@@ -280,14 +280,19 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     before, after = _draws_around(bound, at)
     if before is None or at - before.at > HISTORY_S:
         return NO_AMPS
-    l1, l2, l3 = before.least
-    if after is not None:
-        a1, a2, a3 = after.least
+    orders = bound.orders
+    steady = not orders or orders[-1].at < before.at - CAR_SETTLING_S
+    if after is None:
+        if steady:
+            return before.least
+        l1, l2, l3 = before.least
+    else:
+        (l1, l2, l3), (a1, a2, a3) = before.least, after.least
         l1, l2, l3 = min(l1, a1), min(l2, a2), min(l3, a3)
-    if after is not None and _only_reduced(bound, before.at - CAR_SETTLING_S, after.at):
-        # It came down between the two samples, if at all: it was not below both in between.
-        return (l1, l2, l3)
-    lowest = min((o.amps for o in bound.orders if before.at - CAR_SETTLING_S <= o.at <= at), default=None)
+        if steady or _only_reduced(bound, before.at - CAR_SETTLING_S, after.at):
+            # It came down between the two samples, if at all: it was not below both in between.
+            return (l1, l2, l3)
+    lowest = min((o.amps for o in orders if before.at - CAR_SETTLING_S <= o.at <= at), default=None)
     if lowest is not None and lowest < max(l1, l2, l3) - MEASURING_TOLERANCE_A:
         # An order to less may have been carried out by then. A sample taken after it settled shows the truth.
         l1, l2, l3 = min(l1, lowest), min(l2, lowest), min(l3, lowest)
@@ -296,12 +301,13 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
 
 def _draws_around(bound: DrawBound, at: float) -> tuple[Draw | None, Draw | None]:
     """Return the last measurement up to a time and the first one after it."""
-    before: Draw | None = None
-    for draw in bound.draws:
-        if draw.at > at:
-            return before, draw
-        before = draw
-    return before, None
+    after: Draw | None = None
+    # The time that is asked for is recent: it is found sooner from the end.
+    for draw in reversed(bound.draws):
+        if draw.at <= at:
+            return draw, after
+        after = draw
+    return None, after
 
 
 def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
@@ -312,24 +318,36 @@ def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
 
 def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     """Return the most that the connector can have drawn at a time."""
-    most = _held_around(bound, at)
     before, after = _draws_around(bound, at)
     if before is not None and after is not None:
         # Between two samples with no order to more, it drew no more than the larger of them and its settled limit.
-        rose = any(before.at - CAR_SETTLING_S <= o.at <= after.at and o.amps > max(before.amps) for o in bound.orders)
+        orders, since = bound.orders, before.at - CAR_SETTLING_S
+        rose = (
+            orders
+            and orders[-1].at >= since
+            and any(since <= o.at <= after.at and o.amps > max(before.amps) for o in orders)
+        )
         if not rose:
-            b, a = before.amps, after.amps
-            return (max(b[0], a[0]), max(b[1], a[1]), max(b[2], a[2]))
-    phases = connector.phases
-    l1, l2, l3 = (most if phase in phases else 0.0 for phase in PHASES)
+            (b1, b2, b3), (a1, a2, a3) = before.amps, after.amps
+            return (max(b1, a1), max(b2, a2), max(b3, a3))
+    most = _held_around(bound, at)
+    rotation = connector.rotation
+    if rotation is None or len(rotation) == len(PHASES):
+        return (most, most, most)
+    l1, l2, l3 = (most if phase in rotation else 0.0 for phase in PHASES)
     return (l1, l2, l3)
 
 
 def _held_around(bound: DrawBound, at: float) -> float:
     """Return the most that it was held to at a time, give or take what the clocks of meter and charger may differ."""
-    most = 0.0 if bound.helds else bound.held_a
+    helds = bound.helds
+    if not helds:
+        return bound.held_a
+    if helds[-1].at < at - CLOCK_SLACK_S:
+        return helds[-1].amps
+    most = 0.0
     until = float("inf")
-    for past in reversed(bound.helds):
+    for past in reversed(helds):
         if until < at - CLOCK_SLACK_S:
             break
         if past.at <= at + CLOCK_SLACK_S:

@@ -10,6 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .rows import Layout
 
 type PhaseAmps = tuple[float, float, float]
 
@@ -200,6 +204,8 @@ class SiteModel:
     paths: Mapping[str, tuple[str, ...]] = field(init=False)
     """Circuits from each circuit up to the supply, itself first."""
     supply_id: str = field(init=False)
+    layouts: dict[bool, Layout] = field(init=False, repr=False, compare=False)
+    """Where the rows of its circuits lie, made when first asked for, see `rows.layout_of`."""
 
     def __post_init__(self) -> None:
         from .topology import check_connectors, paths_of  # noqa: PLC0415 - topology needs the types above
@@ -207,6 +213,7 @@ class SiteModel:
         paths = paths_of(self.circuits)
         check_connectors(self.circuits, self.connectors)
         object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "layouts", {})
         object.__setattr__(self, "supply_id", next(c.circuit_id for c in self.circuits.values() if c.parent_id is None))
 
 
@@ -221,6 +228,10 @@ class MeterReading:
     """Monotonic seconds, as well as it is known; never later than the arrival."""
     timeout_s: float
     scope: MeterScope = MeterScope.EVERYTHING
+    voltage_v: float | None = None
+    """The highest of its phases; None: not measured."""
+    hidden_a: PhaseAmps = NO_AMPS
+    """Load that generation covered when it was taken and no credit is given for; the pass sets it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

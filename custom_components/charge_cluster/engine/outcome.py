@@ -6,107 +6,123 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .admission import Places, turn_ends, turn_of
-from .budget import Budget
-from .guard import FallbackProof, fallback_of
+from .budget import HIGHEST_VOLTAGE_V, Budget
+from .demand import mean_w
+from .guard import FallbackProof
 from .model import NO_AMPS, PHASES, Circuit, Limit, MeterReading, MeterScope, PhaseAmps, Reason, plus
-from .seat import ROWS_PER_CIRCUIT, Seat
+from .rows import PHASE_ROWS, Layout, total_of
+from .seat import Room, Seat, Sums
 from .snapshot import CircuitDecision, Command, ConnectorMemory, Decision, Memory, Snapshot
+
+FLOWS_ABOVE_A = 1.0
+"""A vehicle that draws more charges."""
 
 
 def outcome(  # noqa: PLR0917 - the sum of all stages
     snapshot: Snapshot,
-    memory: Memory,
-    seats: Mapping[str, Seat],
+    seats: dict[str, Seat],
     budget: Budget,
     places: Places,
     commands: Sequence[Command],
+    sums: Sums,
 ) -> Decision:
     """Return what the stages found, in words and for the next pass."""
-    circuit_ids = list(snapshot.site.circuits)
-    elapsed = 0.0 if memory.at is None else max(0.0, min(snapshot.now - memory.at, 60.0))
+    layout, now = budget.layout, snapshot.now
     limits: dict[str, Limit] = {}
     remembered: dict[str, ConnectorMemory] = {}
     expected = turn_ends(snapshot.wall, snapshot.on_time_s)
+    # Many have the same limit for the same reason: they share one picture of it.
+    pictures: dict[tuple[float, Reason, int | None], Limit] = {}
     for connector_id, seat in seats.items():
-        waits = seat.reason is Reason.WAITING_TURN
-        limits[connector_id] = Limit(
-            amps=seat.target,
-            reason=seat.reason,
-            circuit_id=None if seat.row is None else circuit_ids[seat.row // ROWS_PER_CIRCUIT],
-            expected_at=expected if waits else None,
-        )
-        place = connector_id in places.admitted
-        kept = seat.memory
-        if place or kept.holds_place:
-            kept = replace(
-                kept,
-                holds_place=place,
-                lost_place_at=kept.lost_place_at if place else snapshot.now,
-                served_s=kept.served_s + (elapsed if place and kept.holds_place else 0.0),
+        index = None if seat.row is None else seat.row // layout.stride
+        key = (seat.target, seat.reason, index)
+        limit = pictures.get(key)
+        if limit is None:
+            limit = pictures[key] = Limit(
+                amps=seat.target,
+                reason=seat.reason,
+                circuit_id=None if index is None else layout.circuit_ids[index],
+                expected_at=expected if seat.reason is Reason.WAITING_TURN else None,
             )
-        remembered[connector_id] = kept
+        limits[connector_id] = limit
+        place = connector_id in places.admitted
+        if place is not seat.memory.holds_place:
+            seat.memory = _with_place(seat.memory, now) if place else _without_place(seat.memory, now)
+        remembered[connector_id] = seat.memory
     return Decision(
         limits=limits,
         commands=commands,
-        circuits=_circuits(snapshot, seats, budget),
+        circuits=_circuits(snapshot, seats, budget, sums),
         bounds={connector_id: seat.bound for connector_id, seat in seats.items()},
         queue=[key for key, _ in places.waiting],
         memory=Memory(
             connectors=remembered,
             circuits=budget.memories,
+            demands=budget.demands,
             turn=turn_of(snapshot.wall, snapshot.on_time_s),
-            at=snapshot.now,
+            at=now,
+            room=Room(layout, seats),
         ),
     )
 
 
-def _circuits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget) -> dict[str, CircuitDecision]:
-    rows = ROWS_PER_CIRCUIT * len(snapshot.site.circuits)
-    worst, drawn, dead = [0.0] * rows, [0.0] * rows, [0.0] * rows
-    limited: set[int] = set()
-    waiting = [0] * len(snapshot.site.circuits)
-    charging = [0] * len(snapshot.site.circuits)
-    for seat in seats.values():
-        fallback = fallback_of(seat.connector, seat.bound)
-        draw = seat.bound.draws[-1].amps if seat.bound.draws else NO_AMPS
-        flows = max(draw) > 1.0
-        for row in seat.rows:
-            worst[row] += seat.worst
-            drawn[row] += draw[row % ROWS_PER_CIRCUIT]
-        first_rows = {row - row % ROWS_PER_CIRCUIT for row in seat.rows}
-        for first in first_rows:
-            for phase in seat.connector.phases:
-                dead[first + phase] += fallback
-            waiting[first // ROWS_PER_CIRCUIT] += seat.wants and seat.target < seat.lower
-            charging[first // ROWS_PER_CIRCUIT] += flows
-        if seat.row is not None:
-            limited.add(seat.row // ROWS_PER_CIRCUIT)
+def _with_place(memory: ConnectorMemory, now: float) -> ConnectorMemory:
+    return replace(memory, holds_place=True, place_since=now)
+
+
+def _without_place(memory: ConnectorMemory, now: float) -> ConnectorMemory:
+    return replace(memory, holds_place=False, lost_place_at=now, served_s=memory.served(now))
+
+
+def _circuits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, CircuitDecision]:
+    layout = budget.layout
+    waiting, charging, limited = _counts(layout, seats)
     result: dict[str, CircuitDecision] = {}
     for index, (circuit_id, circuit) in enumerate(snapshot.site.circuits.items()):
-        at = ROWS_PER_CIRCUIT * index
+        at = index * layout.stride
         base = budget.base[circuit_id]
         reading = snapshot.meters.get(circuit_id)
         stale = circuit_id in budget.stale
-        ev_load = (drawn[at], drawn[at + 1], drawn[at + 2])
+        ev_load = (sums.drawn[at], sums.drawn[at + 1], sums.drawn[at + 2])
         unknown = stale or (circuit_id in snapshot.meters and reading is None)
         load = None if unknown else _load(reading, base, ev_load)
-        committed = plus(base or NO_AMPS, (worst[at], worst[at + 1], worst[at + 2]))
+        committed = plus(base or NO_AMPS, (sums.worst[at], sums.worst[at + 1], sums.worst[at + 2]))
         against = load if load is not None else committed
         headroom = tuple(circuit.rating_a[p] - circuit.margin_a[p] - against[p] for p in PHASES)
-        needs_base = circuit.parent_id is None
+        demand = budget.demands.get(circuit_id)
         result[circuit_id] = CircuitDecision(
             base_load_a=base,
             load_a=load,
             ev_load_a=ev_load,
             worst_case_a=committed,
             headroom_a=(headroom[0], headroom[1], headroom[2]),
-            proof=_proof(circuit, (dead[at], dead[at + 1], dead[at + 2]), needs_base=needs_base),
+            proof=_proof(circuit, sums.fallback[at : at + layout.stride], layout),
             limited=index in limited,
             stale=stale,
             waiting=waiting[index],
             charging=charging[index],
+            demand_w=None if demand is None or circuit.demand is None else mean_w(demand, circuit.demand),
         )
     return result
+
+
+def _counts(layout: Layout, seats: Mapping[str, Seat]) -> tuple[list[int], list[int], set[int]]:
+    """Return how many wait and charge below each circuit, and which circuits hold somebody back."""
+    stride = layout.stride
+    waiting = [0] * len(layout.circuit_ids)
+    charging = [0] * len(layout.circuit_ids)
+    limited: set[int] = set()
+    for seat in seats.values():
+        if seat.drawn is not NO_AMPS and max(seat.drawn) > FLOWS_ABOVE_A:
+            charging[seat.first // stride] += 1
+        if seat.wants and seat.target < seat.lower:
+            waiting[seat.first // stride] += 1
+        if seat.row is not None:
+            limited.add(seat.row // stride)
+    for child, parent in layout.climb_order:
+        waiting[parent // stride] += waiting[child // stride]
+        charging[parent // stride] += charging[child // stride]
+    return waiting, charging, limited
 
 
 def _load(reading: MeterReading | None, base: PhaseAmps | None, ev_load: PhaseAmps) -> PhaseAmps | None:
@@ -117,10 +133,19 @@ def _load(reading: MeterReading | None, base: PhaseAmps | None, ev_load: PhaseAm
     return None if base is None else plus(base, ev_load)
 
 
-def _proof(circuit: Circuit, fallbacks: PhaseAmps, *, needs_base: bool) -> FallbackProof:
-    total = plus(circuit.declared_base_load_a or NO_AMPS, fallbacks)
+def _proof(circuit: Circuit, fallbacks: Sequence[float], layout: Layout) -> FallbackProof:
+    """Return what flows if everybody dies; a ceiling on the sum or the balance of phases counts as one on a phase."""
+    declared = circuit.declared_base_load_a or NO_AMPS
+    total = plus(declared, (fallbacks[0], fallbacks[1], fallbacks[2]))
+    excesses = [total[phase] - circuit.rating_a[phase] for phase in PHASES]
+    if layout.power_at is not None and circuit.power_va is not None:
+        most = circuit.power_va / HIGHEST_VOLTAGE_V
+        excesses.append((total_of(declared) + fallbacks[layout.power_at] - most) / PHASE_ROWS)
+    if layout.balance_at is not None and circuit.neutral_a is not None:
+        alone = fallbacks[layout.balance_at : layout.balance_at + PHASE_ROWS]
+        excesses += [declared[phase] + alone[phase] - circuit.neutral_a for phase in PHASES]
     return FallbackProof(
         amps=total,
-        excess_a=max(total[phase] - circuit.rating_a[phase] for phase in PHASES),
-        declared=circuit.declared_base_load_a is not None or not needs_base,
+        excess_a=max(excesses),
+        declared=circuit.declared_base_load_a is not None or circuit.parent_id is not None,
     )

@@ -1,42 +1,117 @@
 """The place of one connector in a pass: what the stages find about it, one after the other.
 
-It is the only thing in the engine that changes: it lives as long as a pass, so that a pass visits every connector a
-handful of times and no more. A *row* is one phase of one circuit: row 3·i + p is phase p of circuit i in the order of
-`SiteModel.circuits`.
+A seat is the only thing in the engine that changes. What was observed stays in it as long as the facts it was made
+from do, so that a pass looks closely only at those connectors that something happened to; what a pass decides is set
+anew in each.
 """
 
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from .guard import DrawBound
-from .model import Connector, Reason
+from .model import NO_AMPS, Connector, PhaseAmps, Reason
+from .rows import Layout
 from .snapshot import ConnectorFacts, ConnectorMemory
 
-ROWS_PER_CIRCUIT = 3
 
-
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class Seat:
-    """What the stages of one pass found about one connector."""
+    """What the stages of a pass found about one connector."""
 
     connector: Connector
     facts: ConnectorFacts
     bound: DrawBound
     memory: ConnectorMemory
+    own: tuple[int, ...]
+    """Its rows in its own circuit."""
     rows: tuple[int, ...]
+    """All of its rows, up to the supply."""
+    first: int
+    """The first row of its circuit."""
     worst: float
+    drawn: PhaseAmps
+    """As last measured."""
     fallback: float
+    """What it may go to by itself."""
+    reserved: float
+    """What it counts at without a place."""
     upper: float = 0.0
     lower: float = 0.0
     fixed: float | None = None
     """Counts at this whatever is decided; None: it takes part in the sharing."""
     wants: bool = False
+    still: bool = False
+    """Whether time alone changes nothing about it."""
+    own_target: float = 0.0
+    """The limit, with its reason, where it takes no part in the sharing."""
+    own_reason: Reason = Reason.NO_VEHICLE
+
     target: float = 0.0
     reason: Reason = Reason.NO_VEHICLE
     row: int | None = None
     """The row that holds it back."""
+    reserve: float = 0.0
+    """`reserved`, or nothing where not even that fits."""
+
+    def begin(self) -> None:
+        """Forget what the pass before decided."""
+        self.target = self.own_target
+        self.reason = self.own_reason
+        self.row = None
+        self.reserve = self.reserved
+
+
+@dataclass(slots=True, eq=False)
+class Sums:
+    """Amps per row, each connector counted in every circuit above it."""
+
+    worst: list[float]
+    """The most that may flow."""
+    drawn: list[float]
+    """What was measured last; rows of phases only."""
+    fallback: list[float]
+    """What flows if everybody dies."""
+    fixed: list[float]
+    """What counts whatever is decided."""
+    reserve: list[float]
+    """What those that take part in the sharing count at without a place."""
+
+
+@dataclass(slots=True, eq=False)
+class Room:
+    """What one pass leaves for the next, for speed alone: nothing is known by it that the facts do not say."""
+
+    layout: Layout
+    seats: dict[str, Seat] = field(default_factory=dict)
+
+
+def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
+    """Add up what counts for every row."""
+    rows = len(layout)
+    worst, drawn, fallback, fixed, reserve = ([0.0] * rows for _ in range(5))
+    for seat in seats.values():
+        amps, own = seat.worst, seat.own
+        for row in own:
+            worst[row] += amps
+        if seat.drawn is not NO_AMPS:
+            first = seat.first
+            l1, l2, l3 = seat.drawn
+            drawn[first] += l1
+            drawn[first + 1] += l2
+            drawn[first + 2] += l3
+        if seat.fallback:
+            connector = seat.connector
+            for row in layout.rows_of(connector.circuit_id, connector.phases, balanced=False)[0]:
+                fallback[row] += seat.fallback
+        into, amps = (reserve, seat.reserved) if seat.fixed is None else (fixed, seat.fixed)
+        if amps:
+            for row in own:
+                into[row] += amps
+    for sums in (worst, drawn, fallback, fixed, reserve):
+        layout.climb(sums)
+    return Sums(worst, drawn, fallback, fixed, reserve)
 
 
 def whole_steps_below(amps: float, step: float) -> float:

@@ -5,109 +5,141 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from .admission import Candidate, Places, admit, turn_of
+from .admission import RESTART_ROOM_A, Candidate, Places, admit, turn_of
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
 from .model import Reason, SharingRule, SiteModel
-from .seat import ROWS_PER_CIRCUIT, Seat, whole_steps_below
+from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Memory, Snapshot
 
 PAUSE_HYSTERESIS_S = 60.0
 """For so long after it lost its place a vehicle needs a little more room than its minimum to get it back."""
 
 
-def admit_candidates(snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], budget: Budget) -> Places:
+def admit_candidates(
+    snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], budget: Budget, sums: Sums
+) -> Places:
     """Return who has a place; from `budget.share` is taken what counts whatever is decided."""
-    room = list(budget.share)
+    budget.share = room = [amps - fixed for amps, fixed in zip(budget.share, sums.fixed, strict=True)]
     sharing = [seat for seat in seats.values() if seat.fixed is None]
-    for seat in seats.values():
-        if seat.fixed:
-            for row in seat.rows:
-                room[row] -= seat.fixed
-    _drop_reserves_that_do_not_fit(room, sharing)
-    budget.share = room
-    least_served = min((s.memory.served_s for s in sharing if s.wants and s.memory.queued), default=0.0)
-    candidates = []
-    for seat in sharing:
-        if not seat.wants:
-            continue
-        if not seat.memory.queued:
-            seat.memory = replace(seat.memory, queued=True, served_s=least_served)
-        remembered = seat.memory
-        candidates.append(
-            Candidate(
-                key=seat.connector.connector_id,
-                rows=seat.rows,
-                minimum_a=max(seat.lower, min(seat.fallback, seat.upper)),
-                reserved_a=seat.fallback,
-                priority=seat.connector.priority,
-                holds_place=remembered.holds_place,
-                paused=snapshot.now - remembered.lost_place_at < PAUSE_HYSTERESIS_S,
-                served_s=remembered.served_s,
-                since=seat.facts.since,
-            )
-        )
+    reserve = _reserves_that_fit(room, sharing, budget, sums)
+    candidates = [seat for seat in sharing if seat.wants]
+    newcomers = [seat for seat in candidates if not seat.memory.queued]
+    if newcomers:
+        now = snapshot.now
+        least = min((seat.memory.served(now) for seat in candidates if seat.memory.queued), default=0.0)
+        for seat in newcomers:
+            seat.memory = replace(seat.memory, queued=True, served_s=least)
+    if _all_fit(room, reserve, candidates, budget):
+        return Places(frozenset(seat.connector.connector_id for seat in candidates), ())
     new_turn = memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
-    return admit(room, candidates, new_turn=new_turn)
+    left = [amps - held for amps, held in zip(room, reserve, strict=True)]
+    return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
 
 
-def _drop_reserves_that_do_not_fit(room: Sequence[float], sharing: Sequence[Seat]) -> None:
-    """Count vehicles at what they are told where even their fallbacks do not fit.
+def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: Budget, sums: Sums) -> list[float]:
+    """Return what is reserved per row; nothing for vehicles that hang on a row where not even their fallbacks fit.
 
     The base load is then above the declared worst: the proof of the fallback is broken, which is shown, and all that
     can be done is to tell vehicles less than their fallback.
     """
-    reserved = [0.0] * len(room)
+    broken = {row for row, amps in enumerate(sums.reserve) if amps > 0.0 and amps > room[row] + ROUNDING_A}
+    if not broken:
+        return sums.reserve
+    reserve = [0.0] * len(room)
     for seat in sharing:
-        for row in seat.rows:
-            reserved[row] += seat.fallback
-    broken = {row for row, amps in enumerate(reserved) if amps > 0.0 and amps > room[row] + ROUNDING_A}
-    if broken:
-        for seat in sharing:
-            if not broken.isdisjoint(seat.rows):
-                seat.fallback = 0.0
+        if not broken.isdisjoint(seat.rows):
+            seat.reserve = 0.0
+        elif seat.reserve:
+            for row in seat.own:
+                reserve[row] += seat.reserve
+    budget.layout.climb(reserve)
+    return reserve
+
+
+def _all_fit(room: Sequence[float], reserve: Sequence[float], candidates: Sequence[Seat], budget: Budget) -> bool:
+    """Return whether the minima of all candidates fit, and room to restart beside them."""
+    needed = [0.0] * len(room)
+    for seat in candidates:
+        extra = _minimum(seat) - seat.reserve
+        if extra > 0.0:
+            for row in seat.own:
+                needed[row] += extra
+    budget.layout.climb(needed)
+    return all(
+        amps <= 0.0 or amps + RESTART_ROOM_A * budget.layout.stride <= left - held
+        for amps, left, held in zip(needed, room, reserve, strict=True)
+    )
+
+
+def _minimum(seat: Seat) -> float:
+    return max(seat.lower, min(seat.reserve, seat.upper))
+
+
+def _candidate(seat: Seat, now: float) -> Candidate:
+    remembered = seat.memory
+    return Candidate(
+        key=seat.connector.connector_id,
+        rows=seat.rows,
+        minimum_a=_minimum(seat),
+        reserved_a=seat.reserve,
+        priority=seat.connector.priority,
+        holds_place=remembered.holds_place,
+        paused=now - remembered.lost_place_at < PAUSE_HYSTERESIS_S,
+        served_s=remembered.served(now),
+        since=seat.facts.since,
+    )
 
 
 def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, budget: Budget) -> None:
     """Set target and reason of everybody who takes part in the sharing."""
-    room = list(budget.share)
+    layout = budget.layout
     admitted: list[Seat] = []
     sated: list[Seat] = []
-    waiting = dict(places.waiting)
-    rows_per_circuit = {circuit_id: ROWS_PER_CIRCUIT * i for i, circuit_id in enumerate(snapshot.site.circuits)}
-    for seat in seats.values():
+    waiting: list[Seat] = []
+    held_back = dict(places.waiting)
+    held = [0.0] * len(layout)
+    for connector_id, seat in seats.items():
         if seat.fixed is not None:
             continue
-        if seat.connector.connector_id in places.admitted:
+        if connector_id in places.admitted:
             admitted.append(seat)
-            for row in seat.rows:
-                room[row] -= max(0.0, seat.fallback - seat.upper)
-            continue
-        for row in seat.rows:
-            room[row] -= seat.fallback
-        if not seat.wants:
-            sated.append(seat)
-            continue
-        seat.row = waiting[seat.connector.connector_id]
-    taken = {row for seat in admitted for row in seat.rows}
-    circuit_ids = list(snapshot.site.circuits)
-    for seat in seats.values():
-        if seat.fixed is None and seat.wants and seat.row is not None:
-            if circuit_ids[seat.row // ROWS_PER_CIRCUIT] in budget.stale:
-                seat.reason = Reason.METER_STALE
+            amps = seat.reserve - seat.upper
+        else:
+            amps = seat.reserve
+            if seat.wants:
+                seat.row = held_back[connector_id]
+                waiting.append(seat)
             else:
-                seat.reason = Reason.WAITING_TURN if seat.row in taken else Reason.NO_CAPACITY
-    weights = _weights(snapshot.site, admitted, rows_per_circuit)
+                sated.append(seat)
+        if amps > 0.0:
+            for row in seat.own:
+                held[row] += amps
+    layout.climb(held)
     # A row below zero has nobody admitted in it.
-    room = [max(amps, 0.0) for amps in room]
-    _fill_by_class(room, admitted, weights)
-    _let_sated_resume(_hand_out_whole_steps(room, admitted), sated)
+    room = [max(amps - taken, 0.0) for amps, taken in zip(budget.share, held, strict=True)]
+    _explain_waiting(waiting, admitted, budget)
+    _fill_by_class(room, admitted, _weights(snapshot.site, admitted))
+    _let_sated_resume(_hand_out_whole_steps(room, admitted, budget), sated)
 
 
-def _weights(site: SiteModel, admitted: Sequence[Seat], rows_per_circuit: Mapping[str, int]) -> list[tuple[int, float]]:
+def _explain_waiting(waiting: Sequence[Seat], admitted: Sequence[Seat], budget: Budget) -> None:
+    if not waiting:
+        return
+    taken = {row for seat in admitted for row in seat.rows}
+    for seat in waiting:
+        assert seat.row is not None  # noqa: S101 - who waits, waits for a row
+        if budget.layout.circuit_of(seat.row) in budget.stale:
+            seat.reason = Reason.METER_STALE
+        else:
+            nobody = budget.why.get(seat.row, Reason.NO_CAPACITY)
+            seat.reason = Reason.WAITING_TURN if seat.row in taken else nobody
+
+
+def _weights(site: SiteModel, admitted: Sequence[Seat]) -> list[tuple[int, float]]:
     """Return (class, weight) of each vehicle by the rule of the nearest circuit that has one."""
     rules: dict[str, SharingRule] = {}
-    for circuit_id in rows_per_circuit:
+    for circuit_id in site.circuits:
         chosen = (site.circuits[above].sharing for above in site.paths[circuit_id])
         rules[circuit_id] = next((rule for rule in chosen if rule is not None), SharingRule.PROPORTIONAL)
     weights = []
@@ -123,78 +155,102 @@ def _weights(site: SiteModel, admitted: Sequence[Seat], rows_per_circuit: Mappin
 
 
 def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Sequence[tuple[int, float]]) -> None:
-    """Fill the classes from the highest down; the lower ones keep their minimum meanwhile."""
-    lowers = [max(seat.lower, min(seat.fallback, seat.upper)) for seat in admitted]
-    result = list(lowers)
-    stopped: list[int | None] = [None] * len(admitted)
+    """Fill the classes from the highest down; the lower ones keep their minimum meanwhile.
+
+    Vehicles that stand on the same rows with the same bounds and weight get the same: they make one claim.
+    """
+    lowers = [_minimum(seat) for seat in admitted]
+    for seat, lower in zip(admitted, lowers, strict=True):
+        seat.target = lower
     for priority in sorted({w[0] for w in weights}, reverse=True):
-        claims = []
-        for index, seat in enumerate(admitted):
-            appetite = seat.memory.appetite.upper_a
-            upper = seat.upper if appetite is None else min(seat.upper, max(appetite, lowers[index]))
-            if weights[index][0] != priority:
-                upper = result[index]
-            claims.append(Claim(seat.rows, result[index], max(upper, result[index]), weights[index][1]))
+        members: dict[tuple[int, float, float, float], list[Seat]] = {}
+        for seat, lower, (of_class, weight) in zip(admitted, lowers, weights, strict=True):
+            share = seat.target
+            if of_class != priority:
+                key = (id(seat.rows), share, share, 1.0)
+            else:
+                appetite = seat.memory.appetite.upper_a
+                upper = seat.upper if appetite is None else min(seat.upper, max(appetite, lower))
+                key = (id(seat.rows), share, max(share, upper), weight)
+            alike = members.get(key)
+            if alike is None:
+                members[key] = [seat]
+            else:
+                alike.append(seat)
+        claims = [
+            Claim(alike[0].rows, lower, upper, weight, len(alike))
+            for (_, lower, upper, weight), alike in members.items()
+        ]
         shares = fair_shares(room, claims)
-        for index, (amps, row) in enumerate(zip(shares.amps, shares.bottleneck, strict=True)):
-            if weights[index][0] == priority:
-                result[index] = amps
-                stopped[index] = row
-    for seat, amps, row in zip(admitted, result, stopped, strict=True):
-        seat.target = amps
-        seat.row = row
+        for (_, lower, upper, _), alike, amps, row in zip(
+            members, members.values(), shares.amps, shares.bottleneck, strict=True
+        ):
+            if upper > lower:
+                # Who has all that it can take is held back by nothing, be the row full as well.
+                held_by = row if amps < upper - ROUNDING_A else None
+                for seat in alike:
+                    seat.target, seat.row = amps, held_by
 
 
-def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat]) -> list[float]:
+def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budget: Budget) -> list[float]:
     """Round shares down to the charger's step, give what is over step by step, and return what is left.
 
     Who has such a limit already comes first, so that left-overs do not wander.
     """
-    left = list(room)
+    taken = [0.0] * len(room)
     wishes: list[tuple[bool, float, str, Seat]] = []
     for seat in admitted:
-        step = seat.connector.step_a
-        exact = seat.target
-        seat.target = max(whole_steps_below(exact, step), seat.lower)
-        for row in seat.rows:
-            left[row] -= max(seat.target, min(seat.fallback, seat.upper))
+        step, exact = seat.connector.step_a, seat.target
+        target = whole_steps_below(exact, step)
+        target = max(target, seat.lower)
+        seat.target = target
+        counted = min(seat.reserve, seat.upper)
+        counted = max(counted, target)
+        for row in seat.own:
+            taken[row] += counted
         if seat.row is not None:
-            higher = seat.target + step
-            has_it = seat.bound.limit_a is not None and seat.bound.limit_a >= higher - ROUNDING_A
-            wishes.append((not has_it, seat.target - exact, seat.connector.connector_id, seat))
+            limit = seat.bound.limit_a
+            has_it = limit is not None and limit >= target + step - ROUNDING_A
+            wishes.append((not has_it, target - exact, seat.connector.connector_id, seat))
+        seat.reason = _why_shared(seat, budget)
+    budget.layout.climb(taken)
+    left = [amps - given for amps, given in zip(room, taken, strict=True)]
     wishes.sort(key=lambda wish: wish[:3])
     for _, _, _, seat in wishes:
         step = seat.connector.step_a
-        most = seat.upper if seat.memory.appetite.upper_a is None else min(seat.upper, seat.memory.appetite.upper_a)
-        if seat.target + step <= most + ROUNDING_A and all(left[row] >= step for row in seat.rows):
+        if seat.row is not None and left[seat.row] < step:
+            continue
+        appetite = seat.memory.appetite.upper_a
+        most = seat.upper if appetite is None else min(seat.upper, appetite)
+        if seat.target + step <= most + ROUNDING_A and _takes(seat, step, left):
             seat.target += step
-            for row in seat.rows:
-                left[row] -= step
-    for seat in admitted:
-        seat.reason = _why_shared(seat)
     return left
 
 
-def _why_shared(seat: Seat) -> Reason:
-    connector = seat.connector
+def _takes(seat: Seat, amps: float, left: list[float]) -> bool:
+    """Take amps out of all rows of a seat if they have so much."""
+    needs = [(row, amps * seat.rows.count(row)) for row in set(seat.rows)]
+    if any(left[row] < need for row, need in needs):
+        return False
+    for row, need in needs:
+        left[row] -= need
+    return True
+
+
+def _why_shared(seat: Seat, budget: Budget) -> Reason:
     if seat.row is not None:
-        return Reason.SHARED
-    if seat.memory.appetite.upper_a is not None and seat.target < seat.upper - ROUNDING_A:
+        return budget.why.get(seat.row, Reason.SHARED)
+    if seat.target < seat.upper - ROUNDING_A and seat.memory.appetite.upper_a is not None:
         return Reason.VEHICLE_TAKES_LESS
+    connector = seat.connector
     if connector.cap_a is not None and connector.cap_a < connector.maximum_a:
         return Reason.USER_CAP
     return Reason.FULL_POWER
 
 
-def _let_sated_resume(left: Sequence[float], sated: Sequence[Seat]) -> None:
+def _let_sated_resume(left: list[float], sated: Sequence[Seat]) -> None:
     """Offer a vehicle that takes nothing its minimum from what is left, so that it can begin again by itself."""
-    spare = list(left)
     for seat in sorted(sated, key=lambda s: (s.facts.since, s.connector.connector_id)):
-        extra = seat.lower - min(seat.fallback, seat.lower)
+        extra = seat.lower - min(seat.reserve, seat.lower)
         seat.reason = Reason.VEHICLE_TAKES_LESS
-        if all(spare[row] >= extra - ROUNDING_A for row in seat.rows):
-            seat.target = seat.lower
-            for row in seat.rows:
-                spare[row] -= extra
-        else:
-            seat.target = 0.0
+        seat.target = seat.lower if _takes(seat, extra - ROUNDING_A, left) else 0.0

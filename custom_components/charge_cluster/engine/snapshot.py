@@ -8,11 +8,16 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from .appetite import UNKNOWN_APPETITE, Appetite
 from .base_load import BaseMemory
+from .demand import DemandMemory
 from .guard import DrawBound, FallbackProof
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
+
+if TYPE_CHECKING:
+    from .seat import Room
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,9 +70,16 @@ class ConnectorMemory:
     queued: bool = False
     """Whether it has entered the queue; it begins with as little service as who has least then."""
     holds_place: bool = False
+    place_since: float = 0.0
+    """When it got the place that it holds."""
     lost_place_at: float = -math.inf
     served_s: float = 0.0
+    """How long it had places before the one that it holds."""
     ignores_since: float | None = None
+
+    def served(self, now: float) -> float:
+        """Return how long it has had a place in all, in seconds."""
+        return self.served_s + (now - self.place_since) if self.holds_place else self.served_s
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,8 +88,12 @@ class Memory:
 
     connectors: Mapping[str, ConnectorMemory] = field(default_factory=dict)
     circuits: Mapping[str, BaseMemory] = field(default_factory=dict)
+    demands: Mapping[str, DemandMemory] = field(default_factory=dict)
+    """By circuit, where it has a demand cap."""
     turn: int | None = None
     at: float | None = None
+    room: Room | None = field(default=None, repr=False, compare=False)
+    """What the last pass left for speed; without it the next one is the same and slower."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,6 +124,8 @@ class CircuitDecision:
     stale: bool
     waiting: int
     charging: int
+    demand_w: float | None = None
+    """Mean power of the running clock window if nothing more flowed in it; None: it has no demand cap."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
