@@ -29,6 +29,7 @@ LASTING_S = 60.0
 PASSING: Mapping[ProblemKey, str] = {
     ProblemKey.METER_STALE: "meter",
     ProblemKey.METER_UNREACHABLE: "meter",
+    ProblemKey.GENERATION_UNSEEN: "meter",
     ProblemKey.FALLBACK_UNPROVED: "fallback",
     ProblemKey.HOST_CLOCK: "clock",
 }

@@ -213,3 +213,22 @@ async def test_a_meter_is_moved_to_another_circuit(hass: HomeAssistant) -> None:
     assert result["reason"] == "reconfigure_successful"
     [meter] = entry.runtime_data.site.settings.meters
     assert meter.circuit_id == cluster_id
+
+
+async def test_beside_its_guard_a_circuit_may_have_one_meter_of_its_generation(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_meter("Old meter", CURRENTS)))
+
+    first = await added(hass, entry, "entities", entity_form(name="Roof", currents=CURRENTS, scope="generation"))
+    second = await added(hass, entry, "entities", entity_form(name="Battery", scope="generation"))
+
+    assert first["type"] is FlowResultType.CREATE_ENTRY
+    assert [meter.scope for meter in entry.runtime_data.site.settings.meters] == ["everything", "generation"]
+    assert second["errors"] == {"circuit": "generation_measured"}
+
+
+async def test_a_meter_of_generation_does_not_keep_a_guard_out(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_meter("Roof", CURRENTS, scope="generation")))
+
+    result = await added(hass, entry, "entities", entity_form())
+
+    assert result["type"] is FlowResultType.CREATE_ENTRY

@@ -28,6 +28,7 @@ GIVEN = {
     ProblemKey.METER_STALE: {"meter": "Main", "fault": "currents (nan, 0, 0)"},
     ProblemKey.METER_UNREACHABLE: {"meter": "Main", "fault": "no route"},
     ProblemKey.METER_MISSING: {"circuit": "Cluster B"},
+    ProblemKey.GENERATION_UNSEEN: {"meter": "Roof", "fault": ""},
     ProblemKey.LIMIT_IGNORED: CONNECTOR,
     ProblemKey.LIMIT_REFUSED: CONNECTOR,
     ProblemKey.LEDGER_UNAVAILABLE: {},

@@ -23,7 +23,7 @@ from custom_components.charge_cluster.chargers import (
     WentOnline,
 )
 from custom_components.charge_cluster.engine.controller import Command
-from custom_components.charge_cluster.engine.model import PhaseAmps, VehicleState
+from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, VehicleState
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.records import Kept, KeptBound
@@ -248,6 +248,7 @@ class WirelessMeter:
         self.report: ReportSample | None = None
         self.silent = False
         self.frozen: PhaseAmps | None = None
+        """Shown instead of the truth; a meter of generation shows nothing else."""
         self.lag_s = 0.0
         self.past: list[tuple[float, PhaseAmps]] = []
 
@@ -314,7 +315,8 @@ class PhysicalSite:
         return known
 
     def meter(self, settings: MeterSettings) -> WirelessMeter:
-        meter = self.meters[settings.circuit_id] = WirelessMeter(self, settings)
+        key = settings.circuit_id if settings.scope is not MeterScope.GENERATION else settings.meter_id
+        meter = self.meters[key] = WirelessMeter(self, settings)
         return meter
 
     async def start(self) -> None:

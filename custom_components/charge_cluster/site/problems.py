@@ -23,6 +23,7 @@ class ProblemKey(StrEnum):
     METER_STALE = "meter_stale"
     METER_UNREACHABLE = "meter_unreachable"
     METER_MISSING = "meter_missing"
+    GENERATION_UNSEEN = "generation_unseen"
     LIMIT_IGNORED = "limit_ignored"
     LIMIT_REFUSED = "limit_refused"
     LEDGER_UNAVAILABLE = "ledger_unavailable"

@@ -41,6 +41,7 @@ from .keeping import Keeping
 from .meter import MeterState
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
+from .readings import generation_readings, guard_readings, guarded_circuits, measured_powers, unheard_circuits
 from .records import SiteRecords
 from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, SiteSettings
@@ -279,17 +280,16 @@ class Site:
     async def _take_up_meters(self, settings: SiteSettings, before: SiteSettings) -> None:
         now = self._clock.monotonic()
         wanted = {meter.meter_id: meter for meter in settings.meters}
+        self._unguarded |= guarded_circuits(meter.settings for meter in self._meters.values())
         for meter_id in self._meters.keys() - wanted.keys():
             gone = self._meters.pop(meter_id)
             await gone.meter.stop()
             self.meters.pop(meter_id, None)
-            self._unguarded.add(gone.settings.circuit_id)
         unchanged = {c.circuit_id for c in settings.circuits} & {
             c.circuit_id for c in before.circuits if c in settings.circuits
         }
-        guarded = {meter.circuit_id for meter in settings.meters}
         # A circuit whose meter was taken away is stale until somebody has looked at its settings or given it another.
-        self._unguarded = (self._unguarded & unchanged) - guarded
+        self._unguarded = (self._unguarded & unchanged) - guarded_circuits(settings.meters)
         for meter_id, wanted_settings in wanted.items():
             known = self._meters.get(meter_id)
             if known is not None and known.settings == wanted_settings:
@@ -451,15 +451,15 @@ class Site:
         self._pass_timer = None
         now = self._clock.monotonic()
         self._last_pass = now
-        readings = {meter.settings.circuit_id: meter.reading() for meter in self._meters.values()}
-        readings |= dict.fromkeys(self._unguarded)
+        meters = self._meters.values()
         snapshot = Snapshot(
             now=now,
             wall=self._clock.time(),
             site=self._model,
             facts={key: state.facts(now) for key, state in self._states.items()},
-            meters=readings,
-            unheard=frozenset(meter.settings.circuit_id for meter in self._meters.values() if meter.unheard(now)),
+            meters=guard_readings(meters, self._unguarded),
+            generation=generation_readings(meters),
+            unheard=unheard_circuits(meters, now),
             starting=self._starting(now),
             validity_s=self.settings.validity_s,
             on_time_s=self.settings.on_time_s,
@@ -491,7 +491,7 @@ class Site:
         return not self._heard_all
 
     def _measure_demand(self, decision: Decision, wall: float) -> None:
-        power = {m.settings.circuit_id: m.sample.power_w for m in self._meters.values() if m.sample is not None}
+        power = measured_powers(self._meters.values())
         for circuit_id, circuit in decision.circuits.items():
             if circuit.load_a is None:
                 continue

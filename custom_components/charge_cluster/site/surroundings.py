@@ -6,12 +6,13 @@ from collections.abc import Collection, Mapping
 
 from ..engine.controller import Decision
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import PhaseAmps, Reason, SiteModel
+from ..engine.model import MeterScope, PhaseAmps, Reason, SiteModel
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
 from .proof import amps_text
+from .readings import guards
 from .records import SiteRecords
 from .settings import SiteSettings
 from .views import CircuitView
@@ -38,7 +39,7 @@ def circuit_views(
             if connector is not None:
                 for circuit_id in site.paths[connector.circuit_id]:
                     power[circuit_id] += drawn
-    intervals = {meter.settings.circuit_id: meter.interval_s for meter in meters.values()}
+    intervals = {meter.settings.circuit_id: meter.interval_s for meter in guards(meters.values())}
     views = {}
     for circuit_id, circuit in decision.circuits.items():
         interval = max((intervals.get(above, 0.0) for above in site.paths[circuit_id]), default=0.0)
@@ -148,16 +149,22 @@ def _meter_problems(meters: Mapping[str, MeterState], now: float) -> list[Proble
     for meter in meters.values():
         if meter.available(now):
             continue
-        unreachable = meter.fault is not None and meter.fault.key == "unreachable"
         found.append(
             Problem(
-                key=ProblemKey.METER_UNREACHABLE if unreachable else ProblemKey.METER_STALE,
+                key=_meter_problem(meter),
                 subject=meter.settings.meter_id,
-                severity=Severity.ERROR,
+                severity=Severity.WARNING if meter.settings.scope is MeterScope.GENERATION else Severity.ERROR,
                 placeholders={"meter": meter.settings.name, "fault": "" if meter.fault is None else meter.fault.detail},
             )
         )
     return found
+
+
+def _meter_problem(meter: MeterState) -> ProblemKey:
+    if meter.settings.scope is MeterScope.GENERATION:
+        return ProblemKey.GENERATION_UNSEEN
+    unreachable = meter.fault is not None and meter.fault.key == "unreachable"
+    return ProblemKey.METER_UNREACHABLE if unreachable else ProblemKey.METER_STALE
 
 
 def _connector_problems(

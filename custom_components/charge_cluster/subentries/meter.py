@@ -191,8 +191,13 @@ class MeterFlow(ConfigSubentryFlow):
         elif name_taken(entry, SubentryType.METER, title, by_other_than=own):
             faults.add("name_taken", field=Key.NAME)
         for other in entry.get_subentries_of_type(SubentryType.METER):
-            if other.data[Key.CIRCUIT] == fields[Key.CIRCUIT] and (own is None or other.subentry_id != own.subentry_id):
-                faults.add("already_guarded", field=Key.CIRCUIT, meter=other.title)
+            if own is not None and other.subentry_id == own.subentry_id:
+                continue
+            if other.data[Key.CIRCUIT] == fields[Key.CIRCUIT] and _guards(other.data) == _guards(fields):
+                if _guards(fields):
+                    faults.add("already_guarded", field=Key.CIRCUIT, meter=other.title)
+                else:
+                    faults.add("generation_measured", field=Key.CIRCUIT, meter=other.title)
 
     def _store(self, fields: Mapping[str, Any], stored: dict[str, Any], *, unique_id: str | None) -> SubentryFlowResult:
         title = fields[Key.NAME].strip()
@@ -200,6 +205,11 @@ class MeterFlow(ConfigSubentryFlow):
         if subentry is None:
             return self.async_create_entry(title=title, data=stored, unique_id=unique_id)
         return self.async_update_and_abort(self._get_entry(), subentry, title=title, data=stored, unique_id=unique_id)
+
+
+def _guards(fields: Mapping[str, Any]) -> bool:
+    """Return whether a meter says what flows through its circuit, and not only what is fed in below it."""
+    return bool(fields[Key.SCOPE] != MeterScope.GENERATION)
 
 
 async def _ask(fields: Mapping[str, Any], faults: FormFaults) -> FoundMeter | None:
