@@ -7,7 +7,7 @@ bounds exactly as `site/` puts it there.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from custom_components.charge_cluster.engine import guard
@@ -16,6 +16,7 @@ from custom_components.charge_cluster.engine.guard import DrawBound
 from custom_components.charge_cluster.engine.model import (
     PHASES,
     Connector,
+    ExternalCap,
     MeterReading,
     MeterScope,
     PhaseAmps,
@@ -118,6 +119,12 @@ class Stage:
     has_meter: bool = True
     seen_by_meter: Callable[[str], PhaseAmps] | None = None
     """What the meter of a circuit sees; None: all that flows."""
+    voltage_v: float | None = None
+    generation: MeterReading | None = None
+    """What a meter of generation on the supply shows."""
+    caps: Sequence[ExternalCap] = ()
+    starts_at: dict[str, float] = field(default_factory=dict)
+    """Moments before which a connector may not start."""
     validity_s: float = 30.0
     on_time_s: float = 900.0
     now: float = 0.0
@@ -217,10 +224,13 @@ class Stage:
                     vehicle=self._vehicle(charger),
                     since=self.since[key],
                     outstanding=bool(self._calls[key]),
+                    starts_at=self.starts_at.get(key, 0.0),
                 )
                 for key, charger in self.chargers.items()
             },
             meters={self.site.supply_id: self._reading} if self.has_meter else {},
+            generation={} if self.generation is None else {self.site.supply_id: self.generation},
+            caps=self.caps,
             validity_s=self.validity_s,
             on_time_s=self.on_time_s,
         )
@@ -279,6 +289,7 @@ class Stage:
             measured_at=at,
             timeout_s=self.meter_timeout_s,
             scope=self.meter_scope,
+            voltage_v=self.voltage_v,
         )
 
     # The physical truth ----------------------------------------------------------------------------------------------

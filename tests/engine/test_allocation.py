@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given, strategies as st
 from scipy.optimize import linprog
@@ -17,7 +19,7 @@ def loads(tree: Tree, amps: list[float]) -> list[float]:
     total = [0.0] * len(tree.capacity)
     for share, claim in zip(amps, tree.claims, strict=True):
         for row in claim.rows:
-            total[row] += share
+            total[row] += claim.count * share
     return total
 
 
@@ -53,7 +55,7 @@ def _matrix(tree: Tree, extra: int) -> list[list[float]]:
     matrix = [[0.0] * (len(tree.claims) + extra) for _ in tree.capacity]
     for index, claim in enumerate(tree.claims):
         for row in claim.rows:
-            matrix[row][index] = 1.0
+            matrix[row][index] += claim.count
     return matrix
 
 
@@ -75,7 +77,7 @@ def _feasible(tree: Tree, fixed: dict[int, float], level: float) -> bool:
     total = [0.0] * len(tree.capacity)
     for (least, _), claim in zip(_bounds(tree, fixed, level), tree.claims, strict=True):
         for row in claim.rows:
-            total[row] += least
+            total[row] += claim.count * least
     return all(load <= room + 1e-9 for load, room in zip(total, tree.capacity, strict=True))
 
 
@@ -119,6 +121,19 @@ def test_everybody_is_full_or_behind_a_full_row_in_which_nobody_has_more(points:
         for other, theirs in zip(tree.claims, shares.amps, strict=True):
             if row in other.rows and theirs > other.lower + 1e-7:
                 assert theirs / other.weight <= amps / claim.weight + 1e-7 or amps <= claim.lower + 1e-9
+
+
+@given(points=st.integers(1, 40), seed=st.integers(0, 10_000))
+def test_vehicles_that_are_alike_get_as_one_claim_what_each_would_get_by_itself(points: int, seed: int) -> None:
+    tree = a_tree(points, seed, lower_a=1.0)
+    together = fair_shares(tree.capacity, tree.claims).amps
+    each = [replace(claim, count=1) for claim in tree.claims for _ in range(claim.count)]
+    expected = [amps for amps, claim in zip(together, tree.claims, strict=True) for _ in range(claim.count)]
+    assert fair_shares(tree.capacity, each).amps == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_row_that_nothing_bounds_holds_nobody_back() -> None:
+    assert fair_shares([float("inf"), 10.0], [Claim((0, 0, 1), 0.0, 32.0), Claim((0,), 0.0, 32.0)]).amps == [10.0, 32.0]
 
 
 def test_equal_weights_share_equally_and_what_one_does_not_take_goes_to_the_others() -> None:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
-from .base_load import BaseLoad, BaseMemory, follow
+from .base_load import BaseMemory, follow
 from .demand import DemandMemory, allowed_w, follow_demand
 from .guard import DrawBound
 from .model import (
@@ -135,6 +135,7 @@ class _Load:
     upper: PhaseAmps | None
     """For increases; None: nothing may rest on it."""
     least: PhaseAmps
+    """What surely flows."""
 
 
 def _base_of(
@@ -171,15 +172,13 @@ def _base_of(
     if reading.scope is MeterScope.EVS_ONLY:
         extra = declared or NO_AMPS
         return _Load(plus(load.believed, extra), plus(load.upper, extra), NO_AMPS)
-    return _measured(load)
+    # At the newest reading the lower bound is as wide as what the vehicles may have changed since they reported. What
+    # the base load was at least when they last did is tight, and no less sure: it may fall at any moment anyhow.
+    return _Load(load.believed, load.upper, load.least if after.reached is None else after.reached)
 
 
 def _declared(amps: PhaseAmps) -> _Load:
     return _Load(amps, amps, NO_AMPS)
-
-
-def _measured(load: BaseLoad) -> _Load:
-    return _Load(load.believed, load.upper, load.least)
 
 
 def _hidden(snapshot: Snapshot, circuit: Circuit) -> PhaseAmps:
@@ -216,9 +215,10 @@ def _balance(circuit: Circuit, load: _Load, first: int, budget: Budget) -> None:
         if not ceilings:
             budget.share[row] = budget.prove[row] = math.inf
             continue
-        lowest = min(load.least[other] for other in PHASES if other != phase)
-        budget.share[row] = min(ceilings) - (load.believed[phase] - lowest)
-        budget.prove[row] = 0.0 if upper is None else min(ceilings) - (upper[phase] - lowest)
+        others = [other for other in PHASES if other != phase]
+        most = min(ceilings)
+        budget.share[row] = most - load.believed[phase] + min(load.believed[other] for other in others)
+        budget.prove[row] = 0.0 if upper is None else most - upper[phase] + min(load.least[other] for other in others)
         budget.why[row] = Reason.PHASE_BALANCE
 
 

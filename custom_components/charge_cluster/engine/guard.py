@@ -256,7 +256,7 @@ def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
 
 def fallback_of(connector: Connector, bound: DrawBound) -> float:
     """Return the amps that it may go to by itself: its fallback if that is proved, else its hardware maximum."""
-    return connector.maximum_a if bound.fallback_a is None else bound.fallback_a
+    return connector.maximum_a if bound.fallback_a is None or not connector.fallback_kept else bound.fallback_a
 
 
 def worst_case_a(connector: Connector, bound: DrawBound) -> float:

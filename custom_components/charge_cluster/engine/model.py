@@ -172,6 +172,11 @@ class Connector:
     """Higher goes first where the rule is by priority, and in the queue."""
     settling_s: float | None = None
     """Time after which a reduction counts without a measurement, proved at commissioning; None: not proved."""
+    delay_s: float = 0.0
+    """How much later than others it may follow a limit, because it adds a delay of its own (found at commissioning)."""
+    fallback_kept: bool = True
+    """False: it was seen to draw more than its fallback after a loss of connection or power, or that is being tested:
+    its hardware maximum counts instead."""
 
     def on_supply(self, drawn: PhaseAmps) -> PhaseAmps:
         """Return terminal currents (L1, L2, L3 of the connector) as currents of the supply's phases."""
