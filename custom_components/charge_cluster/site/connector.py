@@ -52,6 +52,10 @@ class ConnectorState:
     """Refused limits in a row."""
     leaving: bool = False
     """Removed from the configuration: it counts until its limit has run out."""
+    starts_at: float = 0.0
+    """Its random moment after an outage (monotonic seconds); before it, it does not rise from nothing."""
+    known: ConnectorFacts | None = None
+    """What the last pass was told of it."""
 
     @property
     def key(self) -> str:
@@ -85,15 +89,30 @@ class ConnectorState:
         return self.connector.fallback_a if self.bound.limit_a is None else self.bound.limit_a
 
     def facts(self, now: float) -> ConnectorFacts:
-        """Return what a pass may know of it."""
-        return ConnectorFacts(
+        """Return what a pass may know of it: the same object as last time while nothing is new."""
+        known = self.known
+        outstanding, proving = self.outstanding > 0, now < self.proving_until
+        if (
+            known is not None
+            and known.bound is self.bound
+            and known.vehicle is self.vehicle
+            and known.since == self.since
+            and known.outstanding is outstanding
+            and known.retry_at == self.retry_at
+            and known.proving is proving
+            and known.starts_at == self.starts_at
+        ):
+            return known
+        self.known = ConnectorFacts(
             bound=self.bound,
             vehicle=self.vehicle,
             since=self.since,
-            outstanding=self.outstanding > 0,
+            outstanding=outstanding,
             retry_at=self.retry_at,
-            proving=now < self.proving_until,
+            proving=proving,
+            starts_at=self.starts_at,
         )
+        return self.known
 
     def went_online(self, now: float) -> None:
         """Take note of a connection."""
