@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, replace
 
-from .guard import CAR_SETTLING_S, DrawBound
+from .guard import DrawBound
 from .model import INDUCED_CURRENT_A, Connector
 
 RELEASE_AFTER_S = 60.0
@@ -51,7 +51,7 @@ def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appet
     draw = bound.draws[-1]
     appetite = _phases(appetite, connector, draw.amps, draw.at)
     limit = bound.limit_a
-    if limit is None or limit < connector.minimum_a or draw.at < bound.changed_at + CAR_SETTLING_S:
+    if limit is None or limit < connector.minimum_a or draw.at < bound.changed_at + bound.follows_within_s:
         return appetite
     drawn = max(draw.amps)
     if drawn >= limit - TAKES_ALL_WITHIN_A:

@@ -77,6 +77,13 @@ class DrawBound:
     orders: tuple[Order, ...] = ()
     helds: tuple[Order, ...] = ()
     """Past values of `held_a`: each held until the next one."""
+    delay_s: float = 0.0
+    """How much later than others it may follow an order: as its connector's."""
+
+    @property
+    def follows_within_s(self) -> float:
+        """Return the time after which an order has been followed by the vehicle, if it is followed at all."""
+        return CAR_SETTLING_S + self.delay_s
 
 
 def unknown_bound(connector: Connector) -> DrawBound:
@@ -214,8 +221,8 @@ def _lag_s(bound: DrawBound, limit: float) -> float:
     A car that was offered more a moment ago may still be about to follow that offer; a car that had followed it is
     seen to come down.
     """
-    offered = any(o.amps > limit and o.at >= bound.since - CAR_SETTLING_S for o in bound.orders)
-    return CAR_SETTLING_S if offered else 0.0
+    lag = bound.follows_within_s
+    return lag if any(o.amps > limit and o.at >= bound.since - lag for o in bound.orders) else 0.0
 
 
 def unplugged(bound: DrawBound, now: float) -> DrawBound:
@@ -237,13 +244,15 @@ def idle(bound: DrawBound, now: float) -> DrawBound:
 
 def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound as time alone has made it: limits that ran out, reductions proved by their settling time."""
+    if bound.delay_s != connector.delay_s:
+        bound = replace(bound, delay_s=connector.delay_s)
     if bound.expires_at is not None and now >= bound.expires_at and not bound.online:
         fallback = fallback_of(connector, bound)
         bound = took_over(bound, fallback, max(bound.expires_at, bound.since))
     settling = connector.settling_s
     if not bound.online and bound.offline_since is not None and bound.expires_at is None:
         # Nobody can measure it now. Its fallback is proved to take over by itself, and a car follows within this time.
-        settling = CAR_SETTLING_S if settling is None else settling
+        settling = bound.follows_within_s if settling is None else settling
     unmeasured = settling is not None and not bound.in_flight and bound.limit_a is not None
     if unmeasured and settling is not None and bound.limit_a is not None and bound.limit_a < bound.held_a:
         seen_above = (
@@ -270,7 +279,7 @@ def worst_case_a(connector: Connector, bound: DrawBound) -> float:
 def obeys(bound: DrawBound) -> bool | None:
     """Return whether the newest draw keeps the limit in force; None: no measurement since it should."""
     limit = bound.limit_a
-    if limit is None or not bound.draws or bound.draws[-1].at < bound.changed_at + CAR_SETTLING_S:
+    if limit is None or not bound.draws or bound.draws[-1].at < bound.changed_at + bound.follows_within_s:
         return None
     return max(bound.draws[-1].amps) <= limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
 
@@ -281,7 +290,7 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     if before is None or at - before.at > HISTORY_S:
         return NO_AMPS
     orders = bound.orders
-    steady = not orders or orders[-1].at < before.at - CAR_SETTLING_S
+    steady = not orders or orders[-1].at < before.at - bound.follows_within_s
     if after is None:
         if steady:
             return before.least
@@ -289,10 +298,11 @@ def least_at(bound: DrawBound, at: float) -> PhaseAmps:
     else:
         (l1, l2, l3), (a1, a2, a3) = before.least, after.least
         l1, l2, l3 = min(l1, a1), min(l2, a2), min(l3, a3)
-        if steady or _only_reduced(bound, before.at - CAR_SETTLING_S, after.at):
+        if steady or _only_reduced(bound, before.at - bound.follows_within_s, after.at):
             # It came down between the two samples, if at all: it was not below both in between.
             return (l1, l2, l3)
-    lowest = min((o.amps for o in orders if before.at - CAR_SETTLING_S <= o.at <= at), default=None)
+    since = before.at - bound.follows_within_s
+    lowest = min((o.amps for o in orders if since <= o.at <= at), default=None)
     if lowest is not None and lowest < max(l1, l2, l3) - MEASURING_TOLERANCE_A:
         # An order to less may have been carried out by then. A sample taken after it settled shows the truth.
         l1, l2, l3 = min(l1, lowest), min(l2, lowest), min(l3, lowest)
@@ -321,7 +331,7 @@ def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
     before, after = _draws_around(bound, at)
     if before is not None and after is not None:
         # Between two samples with no order to more, it drew no more than the larger of them and its settled limit.
-        orders, since = bound.orders, before.at - CAR_SETTLING_S
+        orders, since = bound.orders, before.at - bound.follows_within_s
         rose = (
             orders
             and orders[-1].at >= since

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
-from .guard import CAR_SETTLING_S, DrawBound
+from .guard import DrawBound
 from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Snapshot
 
@@ -87,7 +87,7 @@ def _may_rise(seat: Seat, now: float) -> bool:
 
 def _settled(bound: DrawBound, now: float) -> bool:
     """Return whether the last change is over: measured since, or long enough ago."""
-    if now - bound.changed_at >= CAR_SETTLING_S:
+    if now - bound.changed_at >= bound.follows_within_s:
         return True
     return bool(bound.draws) and bound.draws[-1].at > bound.changed_at and bound.limit_a == 0.0
 
