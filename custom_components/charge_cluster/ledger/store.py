@@ -21,6 +21,7 @@ from sqlalchemy.pool import StaticPool
 
 from .demand import DemandTable
 from .drivers import DriverTable
+from .findings import FindingTable
 from .journal import Journal
 from .kept import KeptTable
 from .limits import LimitTable
@@ -79,6 +80,7 @@ class Ledger:
         self.limits = LimitTable(self.writer, clock.time)
         self.drivers = DriverTable(self.writer)
         self.kept = KeptTable(self.writer)
+        self.findings = FindingTable(self.writer)
 
     @classmethod
     async def open(cls, folder: Path, *, clock: WallClock) -> Ledger:

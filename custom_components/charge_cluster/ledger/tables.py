@@ -169,6 +169,24 @@ class Kept(Base):
     content: Mapped[str]
 
 
+class CommissioningFinding(Base):
+    """The outcome of a commissioning test."""
+
+    __tablename__ = "commissioning_finding"
+    __table_args__ = (Index("ix_commissioning_finding_test", "site_id", "subject", "test", "at"),)
+
+    id: Mapped[int] = mapped_column(primary_key=True)
+    site_id: Mapped[str]
+    subject: Mapped[str]
+    test: Mapped[str]
+    verdict: Mapped[str]
+    at: Mapped[float]
+    firmware: Mapped[str | None]
+    figures: Mapped[str]
+    """As JSON."""
+    outdated: Mapped[bool] = mapped_column(default=False)
+
+
 def delete_some(session: OrmSession, table: type[Base], condition: ColumnElement[bool], at_most: int) -> int:
     """Delete rows that fulfil a condition, not more than so many; return how many."""
     row: ColumnClause[int] = literal_column("rowid")
