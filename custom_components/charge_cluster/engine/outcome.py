@@ -30,19 +30,18 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
     layout, now = budget.layout, snapshot.now
     limits: dict[str, Limit] = {}
     remembered: dict[str, ConnectorMemory] = {}
-    expected = turn_ends(snapshot.wall, snapshot.on_time_s)
     # Many have the same limit for the same reason: they share one picture of it.
-    pictures: dict[tuple[float, Reason, int | None], Limit] = {}
+    pictures: dict[tuple[float, Reason, int | None, float], Limit] = {}
     for connector_id, seat in seats.items():
         index = None if seat.row is None else seat.row // layout.stride
-        key = (seat.target, seat.reason, index)
+        key = (seat.target, seat.reason, index, seat.facts.starts_at)
         limit = pictures.get(key)
         if limit is None:
             limit = pictures[key] = Limit(
                 amps=seat.target,
                 reason=seat.reason,
                 circuit_id=None if index is None else layout.circuit_ids[index],
-                expected_at=expected if seat.reason is Reason.WAITING_TURN else None,
+                expected_at=_expected_at(seat, snapshot, budget),
             )
         limits[connector_id] = limit
         place = connector_id in places.admitted
@@ -64,6 +63,19 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
             room=Room(layout, seats),
         ),
     )
+
+
+def _expected_at(seat: Seat, snapshot: Snapshot, budget: Budget) -> float | None:
+    """Return when the limit is expected to change for the better, UTC; None: nobody knows."""
+    if seat.reason is Reason.WAITING_TURN:
+        return turn_ends(snapshot.wall, snapshot.on_time_s)
+    if seat.reason is Reason.RESTARTING:
+        return snapshot.wall + seat.facts.starts_at - snapshot.now
+    if seat.reason is Reason.DEMAND and seat.row is not None:
+        circuit = snapshot.site.circuits[budget.layout.circuit_of(seat.row)]
+        if circuit.demand is not None:
+            return (budget.demands[circuit.circuit_id].window + 1) * circuit.demand.window_s
+    return None
 
 
 def _with_place(memory: ConnectorMemory, now: float) -> ConnectorMemory:
