@@ -126,11 +126,10 @@ def test_a_fuse_between_two_of_the_table_has_the_gates_of_the_smaller(rated_a: f
     assert fuse_gates_a(rated_a) == FUSE_GATES[as_one_of]
 
 
-@pytest.mark.parametrize("rated_a", [800.0, 1250.0, 6300.0])
-def test_beyond_the_table_a_fuse_has_the_least_multiples_of_it(rated_a: float) -> None:
-    first, second = fuse_gates_a(rated_a)
-    assert all(first / rated_a <= gates[0] / rated for rated, gates in FUSE_GATES.items())
-    assert all(second / rated_a <= gates[1] / rated for rated, gates in FUSE_GATES.items())
+def test_beyond_the_table_a_fuse_has_its_last_gates_or_its_least_multiples() -> None:
+    assert fuse_gates_a(800.0) == FUSE_GATES[630.0]
+    for gate, current in enumerate(fuse_gates_a(6300.0)):
+        assert current / 6300.0 == pytest.approx(min(gates[gate] / rated for rated, gates in FUSE_GATES.items()))
 
 
 # Devices that nobody can have --------------------------------------------------------------------------------------

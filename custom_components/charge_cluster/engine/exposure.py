@@ -257,15 +257,16 @@ def fuse_gates_a(rated_a: float) -> tuple[float, float]:
     """Return Imin(10 s) and Imin(0.1 s) of a gG fuse in amps.
 
     A rating between two of the table has the gates of the smaller one: a larger element melts no sooner by the same
-    current. Above the table the least multiples of In in it are taken; they grow with In.
+    current. So it is above the table, as long as that is more than the least multiples of In in it, which grow with In.
     """
     ratings = sorted(FUSE_GATES)
     if rated_a < ratings[0]:
         return (SMALL_FUSE_GATES[0] * rated_a, SMALL_FUSE_GATES[1] * rated_a)
-    if rated_a > ratings[-1]:
-        first, second = (min(gates[gate] / rated for rated, gates in FUSE_GATES.items()) for gate in (0, 1))
-        return (first * rated_a, second * rated_a)
-    return FUSE_GATES[ratings[bisect_right(ratings, rated_a) - 1]]
+    gates = FUSE_GATES[ratings[bisect_right(ratings, rated_a) - 1]]
+    if rated_a <= ratings[-1]:
+        return gates
+    least = [min(row[gate] / rated for rated, row in FUSE_GATES.items()) for gate in (0, 1)]
+    return (max(gates[0], least[0] * rated_a), max(gates[1], least[1] * rated_a))
 
 
 def _line(*points: tuple[float, float]) -> tuple[tuple[float, float], ...]:
@@ -328,7 +329,7 @@ def cooled(used: float, device: ProtectiveDevice, dt: float) -> float:
     A straight line would forget the last of a small overload at once and that of a great one late.
     """
     lasts_s = max(COOLING_S, conventional_time_s(device))
-    return used * COOLED ** (dt / lasts_s)
+    return used * math.pow(COOLED, dt / lasts_s)
 
 
 def exposure_of(trace: Iterable[tuple[float, float]], device: ProtectiveDevice | None, rating_a: float) -> Exposure:
