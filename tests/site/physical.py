@@ -25,6 +25,7 @@ from custom_components.charge_cluster.chargers import (
 from custom_components.charge_cluster.engine.controller import Command
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, VehicleState
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.site.cap import Cap
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.session import Session
@@ -54,6 +55,7 @@ class Notebook:
         self.replaced: str | None = None
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
+        self.caps: dict[tuple[str, str], Cap] = {}
         self.orders: list[tuple[str, float, float, LimitOutcome]] = []
         """Connector, the limit that was in force until then, the one that was ordered, what became of it."""
         self.sessions: dict[str, Session] = {}
@@ -63,10 +65,16 @@ class Notebook:
 
     async def load(self) -> Kept:
         sessions = {key: deepcopy(session) for key, session in self.kept_sessions.items()}
-        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases))
+        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases), caps=list(self.caps.values()))
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
+
+    def keep_cap(self, cap: Cap) -> None:
+        self.caps[cap.circuit_id, cap.source] = cap
+
+    def drop_cap(self, circuit_id: str, source: str) -> None:
+        self.caps.pop((circuit_id, source), None)
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         self.orders.append((state.key, before_a, command.amps, outcome))

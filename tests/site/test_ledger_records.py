@@ -1,11 +1,13 @@
 """What a site finds again in its ledger."""
 
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from custom_components.charge_cluster.ledger import Ledger
+from custom_components.charge_cluster.site.cap import Afterwards, Cap
 from custom_components.charge_cluster.site.ledger_records import LedgerRecords
 from custom_components.charge_cluster.site.session import Session
 from tests.ledger.records import NOON, WallClock, a_start, a_stop
@@ -36,6 +38,26 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
 
     records.keep_session("cp1/1", None)
     assert (await records.load()).sessions == {}
+
+
+async def test_a_cap_is_found_as_it_was_kept_until_it_is_dropped(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    cap = Cap(
+        circuit_id="supply",
+        source="§14a / operator",
+        watts=13_020.0,
+        vehicles_only=True,
+        duration_s=3600.0,
+        expires_at=NOON + 3600,
+        after=Afterwards.KEEP,
+    )
+
+    records.keep_cap(replace(cap, watts=1.0))
+    records.keep_cap(cap)
+    assert (await records.load()).caps == [cap]
+
+    records.drop_cap(cap.circuit_id, cap.source)
+    assert (await records.load()).caps == []
 
 
 async def test_a_register_that_came_while_nobody_looked_after_the_session_is_found(ledger: Ledger) -> None:

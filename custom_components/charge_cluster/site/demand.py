@@ -1,10 +1,13 @@
-"""The demand of one circuit, minute by minute: the highest current of each phase and the mean power."""
+"""The demand of each circuit, minute by minute: the highest current of each phase and the mean power."""
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from ..engine.model import NO_AMPS, PhaseAmps
+from ..engine.model import NO_AMPS, NOMINAL_VOLTAGE_V, PhaseAmps
+from ..engine.snapshot import Decision
+from .records import SiteRecords
 
 MINUTE_S = 60.0
 
@@ -52,3 +55,33 @@ class DemandMeter:
             mean_power_w=self.power_sum_w / self.samples,
             samples=self.samples,
         )
+
+
+class DemandBook:
+    """Writes down the demand of all circuits of a site."""
+
+    def __init__(self, records: SiteRecords) -> None:
+        """Begin without a circuit; `keep_only` says which there are."""
+        self._records = records
+        self._meters: dict[str, DemandMeter] = {}
+
+    def keep_only(self, circuits: Iterable[str]) -> None:
+        """Follow these circuits, going on with those that were followed before."""
+        self._meters = {key: self._meters.get(key, DemandMeter()) for key in circuits}
+
+    def add(self, decision: Decision, powers_w: Mapping[str, float], wall: float) -> None:
+        """Take what a pass found; `powers_w` has the circuits whose power is measured."""
+        for circuit_id, circuit in decision.circuits.items():
+            if circuit.load_a is None:
+                continue
+            power_w = powers_w.get(circuit_id, sum(circuit.load_a) * NOMINAL_VOLTAGE_V)
+            self._record(circuit_id, self._meters[circuit_id].add(wall, circuit.load_a, power_w))
+
+    def close(self) -> None:
+        """Write down the minutes so far."""
+        for circuit_id, meter in self._meters.items():
+            self._record(circuit_id, meter.close())
+
+    def _record(self, circuit_id: str, minute: DemandMinute | None) -> None:
+        if minute is not None:
+            self._records.demand(circuit_id, minute.minute_start, minute.peak_a, minute.mean_power_w, minute.samples)

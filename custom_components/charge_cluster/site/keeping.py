@@ -5,7 +5,7 @@ Monotonic seconds mean nothing after a restart, so that what is kept carries the
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from ..engine import guard
 from ..engine.base_load import BaseMemory
@@ -13,6 +13,7 @@ from ..engine.guard import DrawBound
 from ..engine.model import Connector, PhaseAmps
 from ..engine.snapshot import Memory
 from ..ocpp.protocols import Clock
+from .cap import Cap
 from .connector import ConnectorState
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
@@ -35,6 +36,10 @@ class Keeping:
         """Find what was kept; return what the engine remembers by it."""
         self._kept = await self._records.load()
         return Memory(circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()})
+
+    def caps(self) -> Sequence[Cap]:
+        """Return the ceilings from outside that were in force."""
+        return self._kept.caps
 
     def bound(self, connector: Connector, now: float) -> DrawBound:
         """Return what is proved of a connector at the monotonic time `now`; nothing where nothing was kept."""

@@ -14,13 +14,14 @@ from ..ledger import Ledger
 from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
 from ..ocpp.protocols import JournalUnavailable
+from .cap import Afterwards, Cap
 from .connector import ConnectorState
 from .records import Kept, KeptBound
 from .session import Session
 
 LOGGER = logging.getLogger(__name__)
 
-BOUND, BASE, KEY_DUE, SESSION = "bound", "base", "key_due", "session"
+BOUND, BASE, CAP, KEY_DUE, SESSION = "bound", "base", "cap", "key_due", "session"
 """The kinds of what is kept over a restart."""
 
 
@@ -53,6 +54,7 @@ class LedgerRecords:
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
             sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
+            caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
         )
 
     async def _settle(self, sessions: Iterable[Session]) -> None:
@@ -109,6 +111,14 @@ class LedgerRecords:
         """Keep the believed base load of a circuit."""
         self._keep(BASE, circuit_id, {"amps": list(amps)})
 
+    def keep_cap(self, cap: Cap) -> None:
+        """Keep a ceiling from outside."""
+        self._keep(CAP, _cap_key(cap.circuit_id, cap.source), asdict(cap))
+
+    def drop_cap(self, circuit_id: str, source: str) -> None:
+        """Forget a ceiling from outside."""
+        self._keep(CAP, _cap_key(circuit_id, source), None)
+
     def key_is_due(self, identity: str, *, due: bool) -> None:
         """Keep that a charge point has (not) yet taken its key."""
         if due:
@@ -144,6 +154,14 @@ class LedgerRecords:
 
     def _keep(self, kind: str, key: str, fields: dict[str, Any] | None) -> None:
         self._ledger.kept.put(self._site_id, kind, key, fields)
+
+
+def _cap_key(circuit_id: str, source: str) -> str:
+    return f"{circuit_id}/{source}"
+
+
+def _cap(fields: dict[str, Any]) -> Cap:
+    return Cap(**{**fields, "after": Afterwards(fields["after"])})
 
 
 def _phases(amps: list[float]) -> PhaseAmps:

@@ -24,6 +24,7 @@ class ProblemKey(StrEnum):
     METER_UNREACHABLE = "meter_unreachable"
     METER_MISSING = "meter_missing"
     GENERATION_UNSEEN = "generation_unseen"
+    G100_TOO_SLOW = "g100_too_slow"
     LIMIT_IGNORED = "limit_ignored"
     LIMIT_REFUSED = "limit_refused"
     LEDGER_UNAVAILABLE = "ledger_unavailable"

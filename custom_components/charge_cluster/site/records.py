@@ -5,13 +5,14 @@ None of these calls blocks or raises: a full or broken disk never stops the cont
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..chargers import LimitOutcome
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
+from .cap import Cap
 from .connector import ConnectorState
 from .session import Session
 
@@ -38,6 +39,8 @@ class Kept:
     """Those whose end has not been told."""
     bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
+    caps: Sequence[Cap] = ()
+    """Ceilings from outside that were in force."""
 
 
 class SiteRecords(Protocol):
@@ -62,6 +65,12 @@ class SiteRecords(Protocol):
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit for the next start."""
+
+    def keep_cap(self, cap: Cap) -> None:
+        """Keep a ceiling from outside for the next start, in place of what its source set on the circuit before."""
+
+    def drop_cap(self, circuit_id: str, source: str) -> None:
+        """Forget the ceiling that a source set on a circuit."""
 
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector for the next start; None: there is none whose end has not been told."""

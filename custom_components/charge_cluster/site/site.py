@@ -28,14 +28,15 @@ from ..chargers import (
 from ..engine import guard
 from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import NOMINAL_VOLTAGE_V, Connector, SiteModel, VehicleState
+from ..engine.model import Connector, SiteModel, VehicleState
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import MeterFault, MeterSample
 from ..ocpp.listeners import enlist
 from ..ocpp.protocols import Clock
+from .caps import Caps
 from .charge_point import ChargePointState
 from .connector import ConnectorState
-from .demand import DemandMeter, DemandMinute
+from .demand import DemandBook
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
 from .keeping import Keeping
 from .meter import MeterState
@@ -81,6 +82,7 @@ class Site:
         self.circuits: dict[str, CircuitView] = {}
         self.meters: dict[str, MeterView] = {}
         self.newcomers: Mapping[str, NewcomerView] = {}
+        self.caps = Caps(records, clock, self._request_pass)
         self._wishes = dict(wishes)
         self._clock = clock
         self._records = records
@@ -93,7 +95,7 @@ class Site:
         self._meters: dict[str, MeterState] = {}
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
-        self._demand: dict[str, DemandMeter] = {}
+        self._demand = DemandBook(records)
         self._model: SiteModel
         self._memory = Memory()
         self._decision: Decision | None = None
@@ -117,6 +119,7 @@ class Site:
     async def start(self) -> None:
         """Take up what was kept, listen to everything and begin."""
         self._memory = await self._keeping.load()
+        self.caps.take_up(self._keeping.caps())
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -133,8 +136,7 @@ class Site:
         self._keeping.keep_bounds(self._states.values())
         self._sessions.keep(self._states.values())
         self._keeping.keep_bases(self._memory)
-        for circuit_id, demand in self._demand.items():
-            self._record_minute(circuit_id, demand.close())
+        self._demand.close()
         for meter in self._meters.values():
             await meter.meter.stop()
         for point in self._points.values():
@@ -211,12 +213,13 @@ class Site:
                 known.settings = point
                 self._wiring.reconfigure(known.charger, point)
         self._rebuild_model()
+        self.caps.keep_only(self._model.circuits)
         await self._take_up_meters(settings, before)
         for point_state in self._points.values():
             if point_state.online:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
-        self._demand = {key: self._demand.get(key, DemandMeter()) for key in self._model.circuits}
+        self._demand.keep_only(self._model.circuits)
         await self._wiring.settle(settings)
         self._request_pass()
         self._tell("site")
@@ -418,6 +421,7 @@ class Site:
     def _tick(self) -> None:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
+        self.caps.look()
         self._keeping.keep_bases(self._memory)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
@@ -429,6 +433,7 @@ class Site:
             self._records,
             self._clock,
             self._unguarded,
+            self.caps,
         )
         if problems != self._problems:
             self._problems = problems
@@ -457,6 +462,7 @@ class Site:
             wall=self._clock.time(),
             site=self._model,
             facts={key: state.facts(now) for key, state in self._states.items()},
+            caps=self.caps.ceilings(),
             meters=guard_readings(meters, self._unguarded),
             generation=generation_readings(meters),
             unheard=unheard_circuits(meters, now),
@@ -481,7 +487,7 @@ class Site:
             if point is not None and not state.leaving:
                 self._dispatch.send(state, point.charger, command, self.settings.validity_s)
         self._show_circuits(decision)
-        self._measure_demand(decision, snapshot.wall)
+        self._demand.add(decision, measured_powers(meters), snapshot.wall)
 
     def _starting(self, now: float) -> bool:
         if self._heard_all or self._started_at is None:
@@ -490,24 +496,11 @@ class Site:
         self._heard_all = not waiting or now - self._started_at >= STARTING_S
         return not self._heard_all
 
-    def _measure_demand(self, decision: Decision, wall: float) -> None:
-        power = measured_powers(self._meters.values())
-        for circuit_id, circuit in decision.circuits.items():
-            if circuit.load_a is None:
-                continue
-            measured = power.get(circuit_id)
-            power_w = sum(circuit.load_a) * NOMINAL_VOLTAGE_V if measured is None else measured
-            self._record_minute(circuit_id, self._demand[circuit_id].add(wall, circuit.load_a, power_w))
-
-    def _record_minute(self, circuit_id: str, minute: DemandMinute | None) -> None:
-        if minute is not None:
-            self._records.demand(circuit_id, minute.minute_start, minute.peak_a, minute.mean_power_w, minute.samples)
-
     # Pictures ------------------------------------------------------------------------------------------------------
 
     def _show_connector(self, state: ConnectorState) -> None:
         names = {circuit.circuit_id: circuit.name for circuit in self.settings.circuits}
-        view = state.view(names)
+        view = self.caps.explained(state.view(names), state.limit)
         if self.connectors.get(state.key) != view:
             self.connectors[state.key] = view
             self._tell(f"connector:{state.key}")
@@ -524,7 +517,7 @@ class Site:
         self._tell(f"meter:{meter.settings.meter_id}")
 
     def _show_circuits(self, decision: Decision) -> None:
-        views = circuit_views(self._model, decision, self._states, self._meters)
+        views = circuit_views(self.settings, self._model, decision, self._states, self._meters, self.caps)
         for circuit_id, view in views.items():
             if self.circuits.get(circuit_id) != view:
                 self.circuits[circuit_id] = view

@@ -2,24 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection, Mapping
 
 from ..engine.controller import Decision
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import MeterScope, PhaseAmps, Reason, SiteModel
 from ..ocpp.protocols import Clock
+from .cap import CapSource
+from .caps import Caps
 from .connector import ConnectorState
+from .grid_rules import PASS_S, WIRE_S, fail_safe_time
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
 from .proof import amps_text
 from .readings import guards
 from .records import SiteRecords
 from .settings import SiteSettings
-from .views import CircuitView
-
-PASS_S = 0.1
-WIRE_S = 1.0
-"""A limit to a charger and its answer; measured answers are faster, busy chargers slower."""
+from .views import G100_ALLOWED_S, CircuitView
 
 REFUSED_OFTEN = 3
 """A limit refused so often in a row is a problem that a person must look at."""
@@ -27,8 +27,13 @@ REFUSED_OFTEN = 3
 UNPROVED_FOR_S = 60.0
 
 
-def circuit_views(
-    site: SiteModel, decision: Decision, states: Mapping[str, ConnectorState], meters: Mapping[str, MeterState]
+def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is known
+    settings: SiteSettings,
+    site: SiteModel,
+    decision: Decision,
+    states: Mapping[str, ConnectorState],
+    meters: Mapping[str, MeterState],
+    caps: Caps,
 ) -> dict[str, CircuitView]:
     """Return the pictures of all circuits."""
     power: dict[str, float] = dict.fromkeys(site.circuits, 0.0)
@@ -58,6 +63,8 @@ def circuit_views(
             reaction_time_s=round(interval + PASS_S + WIRE_S + CAR_SETTLING_S, 1),
             waiting=circuit.waiting,
             charging=circuit.charging,
+            caps=caps.of(circuit_id),
+            fail_safe=fail_safe_time(settings, meters.values(), circuit_id),
         )
     return views
 
@@ -74,6 +81,7 @@ def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in
     records: SiteRecords,
     clock: Clock,
     unguarded: Collection[str],
+    caps: Caps,
 ) -> tuple[Problem, ...]:
     """Return what a person must mend, in a stable order."""
     found: list[Problem] = []
@@ -114,6 +122,7 @@ def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in
     if decision is not None:
         found.extend(_circuit_problems(decision, names))
     found.extend(_meter_problems(meters, clock.monotonic()))
+    found.extend(_cap_problems(settings, meters, caps, names))
     found.extend(_connector_problems(settings, states, decision))
     return tuple(found)
 
@@ -155,6 +164,35 @@ def _meter_problems(meters: Mapping[str, MeterState], now: float) -> list[Proble
                 subject=meter.settings.meter_id,
                 severity=Severity.WARNING if meter.settings.scope is MeterScope.GENERATION else Severity.ERROR,
                 placeholders={"meter": meter.settings.name, "fault": "" if meter.fault is None else meter.fault.detail},
+            )
+        )
+    return found
+
+
+def _cap_problems(
+    settings: SiteSettings, meters: Mapping[str, MeterState], caps: Caps, names: Mapping[str, str]
+) -> list[Problem]:
+    """Return the circuits that a customer limitation scheme holds more slowly than it may."""
+    found = []
+    for circuit_id, sources in caps.sources().items():
+        time = fail_safe_time(settings, meters.values(), circuit_id)
+        if CapSource.G100 not in sources or time.fits_g100:
+            continue
+        figures = {
+            "detection": time.detection_s,
+            "validity": time.validity_s,
+            "reaction": time.reaction_s,
+            "total": time.total_s,
+            "allowed": G100_ALLOWED_S,
+            "timeout": max(0.0, math.floor(time.detection_that_fits_s)),
+        }
+        found.append(
+            Problem(
+                key=ProblemKey.G100_TOO_SLOW,
+                subject=circuit_id,
+                severity=Severity.ERROR,
+                placeholders={"circuit": names.get(circuit_id, circuit_id)}
+                | {name: amps_text(figure) for name, figure in figures.items()},
             )
         )
     return found

@@ -69,6 +69,8 @@ class ConnectorView:
     enabled: bool
     priority: int
     session: SessionView | None
+    reason_source: str | None = None
+    """Who set the ceiling that is the reason, where it comes from outside."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -80,6 +82,57 @@ class ChargePointView:
     identity: DeviceIdentity
     last_heard_at: float | None
     """UTC POSIX seconds."""
+
+
+G100_ALLOWED_S = 60.0
+"""EREC G100 issue 2: back at or below the agreed import within so long at most (typically 15 s), also when any part or
+signal of the scheme fails."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FailSafeTime:
+    """How long a circuit may be above its cap when the scheme that holds it fails, in seconds."""
+
+    detection_s: float
+    """Until its meter is known to be dead; 0 where it is held without one."""
+    validity_s: float
+    """Until a limit in a charger has run out by itself, with its slack."""
+    reaction_s: float
+    """A pass, the wire and the car."""
+
+    @property
+    def total_s(self) -> float:
+        """Return the sum: the worst, where one failure follows the other."""
+        return self.detection_s + self.validity_s + self.reaction_s
+
+    @property
+    def fits_g100(self) -> bool:
+        """Return whether it is within what EREC G100 allows."""
+        return self.total_s <= G100_ALLOWED_S
+
+    @property
+    def detection_that_fits_s(self) -> float:
+        """Return the largest time-out of the meter that G100 would allow; not above 0: none would."""
+        return G100_ALLOWED_S - self.validity_s - self.reaction_s
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CapView:
+    """A ceiling from outside as it is now; one of `amps` and `watts` is given."""
+
+    circuit_id: str
+    source: str
+    amps: float | None
+    """On each phase."""
+    watts: float | None
+    """Three-phase power."""
+    vehicles_only: bool
+    expires_at: float | None
+    """UTC POSIX seconds; None: it has no end."""
+    after: str
+    """"lift" or "keep": what becomes of it then."""
+    lapsed: bool
+    """Whether its time is over and it was kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +163,10 @@ class CircuitView:
     """Vehicles that wait for a place."""
     charging: int
     """Vehicles that draw current."""
+    caps: tuple[CapView, ...] = ()
+    """Ceilings from outside that are in force, the lowest first."""
+    fail_safe: FailSafeTime | None = None
+    """How long it may be above such a ceiling when what holds it fails."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,0 +1,49 @@
+"""What grid operators' rules say in figures: the floor that §14a EnWG leaves, the time that EREC G100 allows.
+
+Figures of rules change; each stands here with where it comes from, and nowhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from ..engine.guard import CAR_SETTLING_S
+from .dispatch import EXPIRY_SLACK_S
+from .meter import MeterState
+from .readings import guards
+from .settings import SiteSettings
+from .views import FailSafeTime
+
+PASS_S = 0.1
+WIRE_S = 1.0
+"""A limit to a charger and its answer; measured answers are faster, busy chargers slower."""
+
+# §14a EnWG: BNetzA BK6-22-300 (27 November 2023), annex 1, section 4.5.2: with n controllable devices behind an energy
+# management system at least 4.2 kW + (n − 1) × GZF × 4.2 kW stay, GZF falling from 0.8 for two by 0.05 for each further
+# one to 0.45 for nine and more. Heat pumps and air conditioning above 11 kW count otherwise; they are none of ours.
+SECTION_14A_DEVICE_W = 4200.0
+GZF_OF_TWO = 0.80
+GZF_STEP = 0.05
+GZF_LEAST = 0.45
+
+
+def section_14a_minimum_w(devices: int) -> float:
+    """Return the power that so many controllable devices may always draw together, in W.
+
+    Raises:
+        ValueError: there is not even one.
+    """
+    if devices < 1:
+        raise ValueError("§14a is about one device at least")
+    factor = max(GZF_LEAST, GZF_OF_TWO - GZF_STEP * (devices - 2))
+    return SECTION_14A_DEVICE_W * (1 + (devices - 1) * factor)
+
+
+def fail_safe_time(settings: SiteSettings, meters: Iterable[MeterState], circuit_id: str) -> FailSafeTime:
+    """Return how long a circuit may be above its cap when something fails."""
+    timeouts = [meter.timeout_s for meter in guards(meters) if meter.settings.circuit_id == circuit_id]
+    return FailSafeTime(
+        detection_s=round(max(timeouts, default=0.0), 1),
+        validity_s=settings.validity_s + EXPIRY_SLACK_S,
+        reaction_s=PASS_S + WIRE_S + CAR_SETTLING_S,
+    )
