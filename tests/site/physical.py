@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import override
 
 from custom_components.charge_cluster.chargers import (
@@ -26,6 +26,7 @@ from custom_components.charge_cluster.engine.controller import Command
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, VehicleState
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.cap import Cap
+from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.session import Session
@@ -61,11 +62,12 @@ class Notebook:
         self.sessions: dict[str, Session] = {}
         """Those that were recorded, as they were last."""
         self.kept_sessions: dict[str, Session] = {}
+        self.findings: list[Finding] = []
         self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
 
     async def load(self) -> Kept:
         sessions = {key: deepcopy(session) for key, session in self.kept_sessions.items()}
-        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases), caps=list(self.caps.values()))
+        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases), caps=list(self.caps.values()), findings=tuple(self.findings))
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
@@ -81,6 +83,18 @@ class Notebook:
 
     def keep_bound(self, bound: KeptBound) -> None:
         self.bounds[bound.key] = bound
+
+    def keep_finding(self, finding: Finding) -> None:
+        self.findings.append(finding)
+
+    def outdate_findings(self, subject: str, tests: Sequence[CommissioningTest]) -> None:
+        self.findings = [
+            replace(found, outdated=True) if found.subject == subject and found.test in tests else found
+            for found in self.findings
+        ]
+
+    async def finding_history(self, subject: str) -> Sequence[Finding]:
+        return [found for found in reversed(self.findings) if found.subject == subject]
 
     def keep_session(self, key: str, session: Session | None) -> None:
         self.kept_sessions.pop(key, None)
@@ -315,6 +329,16 @@ class PhysicalSite:
     def reconfigure(self, charger: object, point: ChargePointSettings) -> None: ...
 
     async def settle(self, settings: SiteSettings) -> None: ...
+
+    def shut_door(self, point: ChargePointSettings, for_s: float) -> None:
+        charger = self.chargers[point.identity]
+        if for_s > 0.0 and charger.online:
+            charger.lose_connection()
+        elif for_s <= 0.0 and not charger.online:
+            charger.reconnect()
+
+    def knocks(self, point: ChargePointSettings) -> int:
+        return 0
 
     def charger(self, settings: ChargePointSettings) -> WirelessCharger:
         known = self.chargers.get(settings.identity)

@@ -80,6 +80,15 @@ class _Connection:
     speechless_told: bool = False
 
 
+@dataclass(slots=True)
+class _ShutOut:
+    """A charge point that is refused for a while, to see what it does by itself."""
+
+    until: float
+    """Monotonic seconds."""
+    knocks: int = 0
+
+
 class CentralSystem:
     """Listens for charge points and keeps their conversations."""
 
@@ -124,6 +133,7 @@ class CentralSystem:
         self._strangers = AllowancePerAddress(rate_per_s=STRANGER_RATE_PER_S, burst=STRANGER_BURST)
         self._turned_away: OrderedDict[str, Admission] = OrderedDict()
         self._keys: dict[str, str] = {}
+        self._shut_out: dict[str, _ShutOut] = {}
         self._log = CalmLog(_LOGGER, clock.monotonic)
         self._runner: web.ServerRunner | None = None
         self._ticking: asyncio.Task[None] | None = None
@@ -240,6 +250,31 @@ class CentralSystem:
             case _:
                 self._hang_up(connection, WSCloseCode.POLICY_VIOLATION)
 
+    def shut_out(self, identity: str, for_s: float) -> None:
+        """Hang up on a charge point and refuse it for so long; 0: it may come in again."""
+        if for_s <= 0.0:
+            self._shut_out.pop(identity, None)
+            return
+        self._shut_out[identity] = _ShutOut(self._clock.monotonic() + for_s)
+        connection = self._connections.get(identity)
+        if connection is not None:
+            self._hang_up(connection, WSCloseCode.GOING_AWAY)
+
+    def knocks(self, identity: str) -> int:
+        """Return how often a charge point has come since it was shut out."""
+        shut = self._shut_out.get(identity)
+        return 0 if shut is None else shut.knocks
+
+    def _is_shut_out(self, identity: str) -> bool:
+        shut = self._shut_out.get(identity)
+        if shut is None:
+            return False
+        if self._clock.monotonic() >= shut.until:
+            del self._shut_out[identity]
+            return False
+        shut.knocks += 1
+        return True
+
     # -- the door -----------------------------------------------------------------------------------------------------
 
     def _judge(self, who: Arrival) -> Admission:
@@ -263,7 +298,7 @@ class CentralSystem:
         if admission in (Admission.WRONG_KEY, Admission.KEY_MISSING):
             self._turn_away(who, admission)
             return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="OCPP"'})
-        if self._full(who, admission):
+        if self._is_shut_out(who.identity) or self._full(who, admission):
             return web.Response(status=503, headers={"Retry-After": "60"})
         return await self._seat(request, who, admission)
 

@@ -244,6 +244,14 @@ class _SiteWiring:
             return self._installation.entity_meters(settings, source)
         return ModbusMeter(settings, source, links=self._installation.links, clock=self._installation.clock)
 
+    def shut_door(self, point: ChargePointSettings, for_s: float) -> None:
+        """Close the connection of a charge point and refuse it for so long; 0: let it in again."""
+        self._listener.central.shut_out(point.identity, for_s)
+
+    def knocks(self, point: ChargePointSettings) -> int:
+        """Return how often it was refused since the door was shut."""
+        return self._listener.central.knocks(point.identity)
+
     async def settle(self, settings: SiteSettings) -> None:
         """Have the door judge anew whoever is concerned by a change."""
         central = self._listener.central

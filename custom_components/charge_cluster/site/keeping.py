@@ -14,6 +14,7 @@ from ..engine.model import Connector, PhaseAmps
 from ..engine.snapshot import Memory
 from ..ocpp.protocols import Clock
 from .cap import Cap
+from .commissioning.findings import Finding
 from .connector import ConnectorState
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
@@ -55,6 +56,10 @@ class Keeping:
             expires_at=expires,
             now=now,
         )
+
+    def findings(self) -> Sequence[Finding]:
+        """Return what commissioning had found."""
+        return self._kept.findings
 
     def session(self, key: str) -> Session | None:
         """Return the session of a connector whose end had not been told."""

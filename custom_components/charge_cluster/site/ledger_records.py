@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -11,10 +11,13 @@ from ..chargers import LimitOutcome
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
 from ..ledger import Ledger
+from ..ledger.findings import FindingRecord
 from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
+from ..ledger.writer import StoreUnavailable
 from ..ocpp.protocols import JournalUnavailable
 from .cap import Afterwards, Cap
+from .commissioning.findings import CommissioningTest, Finding, Verdict
 from .connector import ConnectorState
 from .records import Kept, KeptBound
 from .session import Session
@@ -54,6 +57,7 @@ class LedgerRecords:
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
             sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
+            findings=await self._findings(),
             caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
         )
 
@@ -127,6 +131,36 @@ class LedgerRecords:
             self.keys_due.discard(identity)
         self._keep(KEY_DUE, identity, {} if due else None)
 
+    def keep_finding(self, finding: Finding) -> None:
+        """Keep what a commissioning test found."""
+        self._ledger.findings.record(
+            FindingRecord(
+                site_id=self._site_id,
+                subject=finding.subject,
+                test=finding.test.value,
+                verdict=finding.verdict.value,
+                at=finding.at,
+                firmware=finding.firmware,
+                figures=finding.figures,
+                outdated=finding.outdated,
+            )
+        )
+
+    def outdate_findings(self, subject: str, tests: Sequence[CommissioningTest]) -> None:
+        """Mark what tests of a subject found as outdated."""
+        self._ledger.findings.outdate(self._site_id, subject, [test.value for test in tests])
+
+    async def finding_history(self, subject: str) -> Sequence[Finding]:
+        """Return all that was found about a subject, newest first. Raises StoreUnavailable."""
+        return _known(await self._ledger.findings.load(self._site_id, subject))
+
+    async def _findings(self) -> Sequence[Finding]:
+        try:
+            return _known(await self._ledger.findings.load(self._site_id))
+        except StoreUnavailable:
+            LOGGER.warning("What commissioning found cannot be read; nothing is taken as proved")
+            return ()
+
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector, or that there is none."""
         self._keep(SESSION, key, None if session is None else asdict(session))
@@ -162,6 +196,24 @@ def _cap_key(circuit_id: str, source: str) -> str:
 
 def _cap(fields: dict[str, Any]) -> Cap:
     return Cap(**{**fields, "after": Afterwards(fields["after"])})
+
+
+def _known(records: Iterable[FindingRecord]) -> list[Finding]:
+    """Return findings of the tests that there are; an older version may have had others."""
+    tests, verdicts = set(CommissioningTest), set(Verdict)
+    return [
+        Finding(
+            subject=record.subject,
+            test=CommissioningTest(record.test),
+            verdict=Verdict(record.verdict),
+            at=record.at,
+            firmware=record.firmware,
+            figures=record.figures,
+            outdated=record.outdated,
+        )
+        for record in records
+        if record.test in tests and record.verdict in verdicts
+    ]
 
 
 def _phases(amps: list[float]) -> PhaseAmps:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..engine.exposure import DeviceKind, ProtectiveDevice
@@ -24,6 +24,7 @@ from ..engine.model import (
     SiteModel,
 )
 from ..engine.topology import TopologyError, paths_of
+from .commissioning.facts import NO_FACTS, CommissionedFacts
 from .settings import ChargePointSettings, CircuitSettings, ConnectorWish, SiteSettings
 from .views import connector_key
 
@@ -149,23 +150,35 @@ def _demand_cap(settings: CircuitSettings) -> DemandCap | None:
     return DemandCap(mean_w=KILO * settings.demand_kw, window_s=SECONDS_A_MINUTE * settings.demand_window_min)
 
 
-def connectors_of(charge_point: ChargePointSettings, wishes: Mapping[str, ConnectorWish]) -> dict[str, Connector]:
+def _nothing_commissioned(_key: str) -> CommissionedFacts:
+    return NO_FACTS
+
+
+def connectors_of(
+    charge_point: ChargePointSettings,
+    wishes: Mapping[str, ConnectorWish],
+    commissioned: Callable[[str], CommissionedFacts] = _nothing_commissioned,
+) -> dict[str, Connector]:
     """Return the engine's connectors of a charge point, by key."""
     result = {}
     for connector in charge_point.connectors:
         key = connector_key(charge_point.charge_point_id, connector.number)
         wish = wishes.get(key, NO_WISH)
+        facts = commissioned(key)
         result[key] = Connector(
             connector_id=key,
             circuit_id=charge_point.circuit_id,
             rotation=connector.rotation,
-            minimum_a=connector.minimum_a,
+            minimum_a=connector.minimum_a if facts.hold.minimum_a is None else facts.hold.minimum_a,
             maximum_a=connector.maximum_a,
             step_a=charge_point.step_a,
             fallback_a=charge_point.fallback_a,
-            cap_a=wish.cap_a,
+            cap_a=facts.capped(wish.cap_a),
             enabled=wish.enabled,
             priority=charge_point.priority if wish.priority is None else wish.priority,
+            settling_s=facts.settling_s,
+            delay_s=facts.delay_s,
+            fallback_kept=facts.fallback_kept,
         )
     return result
 

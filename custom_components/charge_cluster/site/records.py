@@ -13,6 +13,7 @@ from ..chargers import LimitOutcome
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
 from .cap import Cap
+from .commissioning.findings import CommissioningTest, Finding
 from .connector import ConnectorState
 from .session import Session
 
@@ -39,6 +40,8 @@ class Kept:
     """Those whose end has not been told."""
     bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
+    findings: Sequence[Finding] = ()
+    """What commissioning found."""
     caps: Sequence[Cap] = ()
     """Ceilings from outside that were in force."""
 
@@ -71,6 +74,15 @@ class SiteRecords(Protocol):
 
     def drop_cap(self, circuit_id: str, source: str) -> None:
         """Forget the ceiling that a source set on a circuit."""
+
+    def keep_finding(self, finding: Finding) -> None:
+        """Keep what a commissioning test found."""
+
+    def outdate_findings(self, subject: str, tests: Sequence[CommissioningTest]) -> None:
+        """Mark what tests of a subject found as outdated."""
+
+    async def finding_history(self, subject: str) -> Sequence[Finding]:
+        """Return all that was found about a subject, newest first. Raises StoreUnavailable."""
 
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector for the next start; None: there is none whose end has not been told."""

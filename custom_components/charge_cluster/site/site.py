@@ -35,6 +35,8 @@ from ..ocpp.listeners import enlist
 from ..ocpp.protocols import Clock
 from .caps import Caps
 from .charge_point import ChargePointState
+from .commissioning.findings import Finding
+from .commissioning.runner import Commissioning
 from .connector import ConnectorState
 from .demand import DemandBook
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
@@ -84,6 +86,7 @@ class Site:
         self.newcomers: Mapping[str, NewcomerView] = {}
         self.caps = Caps(records, clock, self._request_pass)
         self._wishes = dict(wishes)
+        self.commissioning = Commissioning(self, clock=clock, records=records, shutter=wiring, tell=self._tell)
         self._clock = clock
         self._records = records
         self._wiring = wiring
@@ -120,6 +123,7 @@ class Site:
         """Take up what was kept, listen to everything and begin."""
         self._memory = await self._keeping.load()
         self.caps.take_up(self._keeping.caps())
+        self.commissioning.load(self._keeping.findings())
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -127,6 +131,7 @@ class Site:
 
     async def stop(self) -> None:
         """Let go of everything; limits in the chargers run out into their fallbacks."""
+        await self.commissioning.close()
         for timer in (self._pass_timer, self._tick_timer):
             if timer is not None:
                 timer.cancel()
@@ -157,11 +162,15 @@ class Site:
     def wish(self, key: str, wish: ConnectorWish) -> None:
         """Take note of what a user set on a connector."""
         self._wishes[key] = wish
+        self.recommission(key)
+
+    def recommission(self, key: str) -> None:
+        """Take note that what a user wishes or commissioning says of a connector has changed."""
         state = self._states.get(key)
-        if state is None:
+        point = None if state is None else self._points.get(state.charge_point_id)
+        if state is None or point is None or state.leaving:
             return
-        priority = self._points[state.charge_point_id].settings.priority if wish.priority is None else wish.priority
-        state.connector = replace(state.connector, cap_a=wish.cap_a, enabled=wish.enabled, priority=priority)
+        state.connector = connectors_of(point.settings, self._wishes, self.commissioning.facts)[key]
         self._rebuild_model()
         self._show_connector(state)
         self._request_pass()
@@ -179,6 +188,10 @@ class Site:
     def problems(self) -> tuple[Problem, ...]:
         """Return what a person must mend."""
         return self._problems
+
+    def findings(self, subject: str) -> tuple[Finding, ...]:
+        """Return what commissioning found last about a connector (by its key) or a meter (by its id)."""
+        return self.commissioning.findings(subject)
 
     def charger(self, charge_point_id: str) -> Charger:
         """Return the charger of a charge point. Raises KeyError."""
@@ -220,6 +233,7 @@ class Site:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
         self._demand.keep_only(self._model.circuits)
+        self.commissioning.settings_changed()
         await self._wiring.settle(settings)
         self._request_pass()
         self._tell("site")
@@ -248,7 +262,7 @@ class Site:
         self.connectors.pop(state.key, None)
 
     def _take_up_connectors(self, point: ChargePointSettings, now: float) -> None:
-        configured = connectors_of(point, self._wishes)
+        configured = connectors_of(point, self._wishes, self.commissioning.facts)
         for key, state in list(self._states.items()):
             if state.charge_point_id == point.charge_point_id and key not in configured and not state.leaving:
                 self._let_go(state, now)
@@ -342,6 +356,7 @@ class Site:
                 self._about(point, event.connector, lambda s: self._transaction_started(s, event, now))
             case TransactionStopped():
                 self._about(point, event.connector, lambda s: self._transaction_stopped(s, event, now))
+        self.commissioning.heard(point.settings, event)
         self._request_pass()
 
     def _online(self, point: ChargePointState, now: float) -> None:
@@ -394,12 +409,14 @@ class Site:
         if self._meters.get(meter.settings.meter_id) is not meter:
             return
         meter.take(report)
+        self.commissioning.metered(meter.settings.meter_id, report)
         self._show_meter(meter)
         self._request_pass()
 
     def _proof_changed(self, state: ConnectorState) -> None:
         """Take note that an order was answered or a fallback stored."""
         self._keeping.keep_bound(state)
+        self.commissioning.accepted(state)
         if not state.leaving:
             self._show_connector(state)
         self._request_pass()
@@ -435,6 +452,7 @@ class Site:
             self._unguarded,
             self.caps,
         )
+        problems += self.commissioning.problems()
         if problems != self._problems:
             self._problems = problems
             self._tell("site")

@@ -27,5 +27,11 @@ class Wiring(Protocol):
     def meter(self, settings: MeterSettings) -> Meter:
         """Return a meter, not started yet."""
 
+    def shut_door(self, point: ChargePointSettings, for_s: float) -> None:
+        """Close the connection of a charge point and refuse it for so long; 0: let it in again."""
+
+    def knocks(self, point: ChargePointSettings) -> int:
+        """Return how often it was refused since the door was shut."""
+
     async def settle(self, settings: SiteSettings) -> None:
         """Take note that the settings are in force, and let go of what they do not need any more."""
