@@ -13,8 +13,8 @@ from custom_components.charge_cluster.engine.model import Connector, SiteModel
 VALIDITY_S = 30.0
 SETTLING_S = 15.0
 
-type Rows = dict[tuple[str, int], float]
-"""Amps by circuit and phase."""
+type Rows = dict[tuple[str, int | str], float]
+"""Amps by circuit and phase; "sum" of the phases; "alone 0" to "alone 2" for what loads one phase only."""
 
 
 @dataclass(kw_only=True)
@@ -83,11 +83,15 @@ class Evidence:
 
 
 def commitments(site: SiteModel, evidence: dict[str, Evidence]) -> Rows:
-    """Return what all chargers together may draw in each phase of each circuit."""
-    rows = dict.fromkeys(((circuit_id, phase) for circuit_id in site.circuits for phase in (0, 1, 2)), 0.0)
+    """Return what all chargers together may draw in each row of each circuit."""
+    kinds: tuple[int | str, ...] = (0, 1, 2, "sum", "alone 0", "alone 1", "alone 2")
+    rows: Rows = {(circuit_id, kind): 0.0 for circuit_id in site.circuits for kind in kinds}
     for known in evidence.values():
-        phases = (0, 1, 2) if known.connector.rotation is None else known.connector.rotation
+        rotation = known.connector.rotation
         for circuit_id in site.paths[known.connector.circuit_id]:
-            for phase in phases:
+            for phase in (0, 1, 2) if rotation is None else rotation:
                 rows[circuit_id, phase] += known.worst_a
+                rows[circuit_id, "sum"] += known.worst_a
+            if rotation is not None and len(rotation) == 1:
+                rows[circuit_id, f"alone {rotation[0]}"] += known.worst_a
     return rows

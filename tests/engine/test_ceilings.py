@@ -238,6 +238,41 @@ def test_of_two_caps_the_lower_counts() -> None:
     assert 50.0 < max(stage.load_a("supply")) <= 70.0
 
 
+def test_without_a_meter_the_demand_counts_what_may_flow() -> None:
+    stage = busy(4, rating_a=200.0)
+    stage.has_meter = False
+    full(with_supply(stage, demand=DemandCap(mean_w=40_000.0)))
+    assert demand_of_window(stage, QUARTER_S) <= 40_000.0
+    assert stage.decision is not None
+    shown = stage.decision.circuits["supply"].demand_w
+    assert shown is not None
+    assert 0.5 * 40_000.0 < shown <= 40_000.0
+
+
+def test_of_a_demand_cap_and_a_cap_in_watts_the_lower_counts() -> None:
+    stage = full(with_supply(busy(4, rating_a=200.0), demand=DemandCap(mean_w=60_000.0)))
+    stage.caps = (ExternalCap(circuit_id="supply", source="grid_operator", watts=40_000.0),)
+    stage.run(120.0)
+    assert 20_000.0 < watts_flowing(stage) <= 40_000.0
+    assert set(stage.reasons().values()) == {Reason.EXTERNAL_CAP}
+
+
+def test_a_ceiling_of_one_circuit_does_not_bound_its_neighbour() -> None:
+    circuits = (
+        a_circuit(rating_a=300.0),
+        a_circuit("north", 100.0, parent_id="supply", declared_a=None),
+        a_circuit("south", 100.0, parent_id="supply", declared_a=None),
+    )
+    circuits = (circuits[0], replace(circuits[1], power_va=12_000.0, neutral_a=10.0), circuits[2])
+    stage = full(
+        a_stage(a_connector("n", "north", (0,)), a_connector("s", "south", (0,)), circuits=circuits), Car(phases=1)
+    )
+    stage.run(120.0)
+    assert stage.drawn()["s"] == 32.0
+    assert stage.drawn()["n"] == 0.0
+    assert stage.reasons()["n"] is Reason.PHASE_BALANCE
+
+
 # Generation -----------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,9 @@ from .evidence import VALIDITY_S, Evidence, Rows, commitments
 
 EXACT_A = 1e-6
 
+HIGHEST_V = 253.0
+"""Power counts at this voltage where nobody measures it."""
+
 ROTATIONS = [(0, 1, 2), (1, 2, 0), (2, 0, 1), (0,), (1,), (2,), None]
 
 
@@ -70,6 +73,9 @@ def plans(draw: st.DrawFn, scopes: Sequence[MeterScope] = tuple(MeterScope)[:2])
             rating_a=rating,
             margin_a=draw(amps_per_phase(0.0, 10.0)),
             declared_base_load_a=declared,
+            power_va=draw(st.none() | st.floats(HIGHEST_V * 60.0, HIGHEST_V * 300.0)),
+            unbalance_a=draw(st.none() | st.floats(8.0, 60.0)),
+            neutral_a=draw(st.none() | st.floats(15.0, 100.0)),
         )
         limit = declared or (NO_AMPS if scope is None else rating)
         base[key] = (limit[0] * share, limit[1] * share, limit[2] * share)
@@ -253,8 +259,22 @@ def test_no_decision_lets_more_flow_than_a_rating_allows(
         decision = play.decide()
         before = play.commitments()
         play.send(decision)
-        for (circuit_id, phase), amps in play.commitments().items():
-            circuit = plan.site.circuits[circuit_id]
-            room = circuit.rating_a[phase] - circuit.margin_a[phase] - plan.base_a[circuit_id][phase]
-            assert amps <= max(room, before[circuit_id, phase]) + EXACT_A, (circuit_id, phase, before)
+        rooms = rooms_of(plan)
+        for row, amps in play.commitments().items():
+            assert amps <= max(rooms[row], before[row]) + EXACT_A, (row, before)
         play.now += pause_s
+
+
+def rooms_of(plan: Plan) -> Rows:
+    """Return what each circuit truly has for vehicles: per phase, for the sum of its phases, for one phase alone."""
+    rooms: Rows = {}
+    for circuit_id, circuit in plan.site.circuits.items():
+        base = plan.base_a[circuit_id]
+        power = float("inf") if circuit.power_va is None else circuit.power_va / HIGHEST_V - sum(circuit.margin_a)
+        rooms[circuit_id, "sum"] = power - sum(base)
+        neutral = float("inf") if circuit.neutral_a is None else circuit.neutral_a - max(circuit.margin_a)
+        alone = min(neutral, float("inf") if circuit.unbalance_a is None else circuit.unbalance_a)
+        for phase in (0, 1, 2):
+            rooms[circuit_id, phase] = circuit.rating_a[phase] - circuit.margin_a[phase] - base[phase]
+            rooms[circuit_id, f"alone {phase}"] = alone - base[phase] + min(base)
+    return rooms
