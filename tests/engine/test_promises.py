@@ -276,5 +276,6 @@ def rooms_of(plan: Plan) -> Rows:
         alone = min(neutral, float("inf") if circuit.unbalance_a is None else circuit.unbalance_a)
         for phase in (0, 1, 2):
             rooms[circuit_id, phase] = circuit.rating_a[phase] - circuit.margin_a[phase] - base[phase]
-            rooms[circuit_id, f"alone {phase}"] = alone - base[phase] + min(base)
+            others = min(base[other] for other in (0, 1, 2) if other != phase)
+            rooms[circuit_id, f"alone {phase}"] = alone - base[phase] + others
     return rooms
