@@ -38,6 +38,7 @@ GIVEN = {
         "allowed": "60",
         "timeout": "8",
     },
+    ProblemKey.OVERLOAD_EXPOSURE: {"circuit": "Cluster B", "device": "gG 63", "share": "55"},
     ProblemKey.LIMIT_IGNORED: CONNECTOR,
     ProblemKey.LIMIT_REFUSED: CONNECTOR,
     ProblemKey.LEDGER_UNAVAILABLE: {},

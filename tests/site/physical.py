@@ -28,6 +28,7 @@ from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterS
 from custom_components.charge_cluster.site.cap import Cap
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding
 from custom_components.charge_cluster.site.connector import ConnectorState
+from custom_components.charge_cluster.site.exposure import KeptExposure
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.settings import (
@@ -63,11 +64,19 @@ class Notebook:
         """Those that were recorded, as they were last."""
         self.kept_sessions: dict[str, Session] = {}
         self.findings: list[Finding] = []
+        self.exposures: dict[str, KeptExposure] = {}
         self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
 
     async def load(self) -> Kept:
         sessions = {key: deepcopy(session) for key, session in self.kept_sessions.items()}
-        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases), caps=list(self.caps.values()), findings=tuple(self.findings))
+        return Kept(
+            bounds=dict(self.bounds),
+            sessions=sessions,
+            bases=dict(self.bases),
+            caps=list(self.caps.values()),
+            findings=tuple(self.findings),
+            exposures=dict(self.exposures),
+        )
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
@@ -83,6 +92,11 @@ class Notebook:
 
     def keep_bound(self, bound: KeptBound) -> None:
         self.bounds[bound.key] = bound
+
+    def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
+        self.exposures.pop(circuit_id, None)
+        if exposure is not None:
+            self.exposures[circuit_id] = exposure
 
     def keep_finding(self, finding: Finding) -> None:
         self.findings.append(finding)

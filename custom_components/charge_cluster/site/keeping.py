@@ -5,7 +5,7 @@ Monotonic seconds mean nothing after a restart, so that what is kept carries the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from ..engine import guard
 from ..engine.base_load import BaseMemory
@@ -16,6 +16,7 @@ from ..ocpp.protocols import Clock
 from .cap import Cap
 from .commissioning.findings import Finding
 from .connector import ConnectorState
+from .exposure import KeptExposure
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
 
@@ -41,6 +42,10 @@ class Keeping:
     def caps(self) -> Sequence[Cap]:
         """Return the ceilings from outside that were in force."""
         return self._kept.caps
+
+    def exposures(self) -> Mapping[str, KeptExposure]:
+        """Return what was carried above ratings, by circuit."""
+        return self._kept.exposures
 
     def bound(self, connector: Connector, now: float) -> DrawBound:
         """Return what is proved of a connector at the monotonic time `now`; nothing where nothing was kept."""

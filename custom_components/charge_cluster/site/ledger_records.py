@@ -19,12 +19,13 @@ from ..ocpp.protocols import JournalUnavailable
 from .cap import Afterwards, Cap
 from .commissioning.findings import CommissioningTest, Finding, Verdict
 from .connector import ConnectorState
+from .exposure import KeptExposure, Spell
 from .records import Kept, KeptBound
 from .session import Session
 
 LOGGER = logging.getLogger(__name__)
 
-BOUND, BASE, CAP, KEY_DUE, SESSION = "bound", "base", "cap", "key_due", "session"
+BOUND, BASE, CAP, EXPOSURE, KEY_DUE, SESSION = "bound", "base", "cap", "exposure", "key_due", "session"
 """The kinds of what is kept over a restart."""
 
 
@@ -59,6 +60,7 @@ class LedgerRecords:
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
             findings=await self._findings(),
             caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
+            exposures={key: _exposure(fields) for key, fields in kept.get(EXPOSURE, {}).items()},
         )
 
     async def _settle(self, sessions: Iterable[Session]) -> None:
@@ -122,6 +124,10 @@ class LedgerRecords:
     def drop_cap(self, circuit_id: str, source: str) -> None:
         """Forget a ceiling from outside."""
         self._keep(CAP, _cap_key(circuit_id, source), None)
+
+    def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
+        """Keep what a circuit has carried above its rating, or that there is nothing."""
+        self._keep(EXPOSURE, circuit_id, None if exposure is None else asdict(exposure))
 
     def key_is_due(self, identity: str, *, due: bool) -> None:
         """Keep that a charge point has (not) yet taken its key."""
@@ -214,6 +220,14 @@ def _known(records: Iterable[FindingRecord]) -> list[Finding]:
         for record in records
         if record.test in tests and record.verdict in verdicts
     ]
+
+
+def _exposure(fields: dict[str, Any]) -> KeptExposure:
+    spells = tuple(
+        Spell(**{**spell, "above_s": _phases(spell["above_s"]), "above_as": _phases(spell["above_as"])})
+        for spell in fields["spells"]
+    )
+    return KeptExposure(**{**fields, "used": _phases(fields["used"]), "spells": spells})
 
 
 def _phases(amps: list[float]) -> PhaseAmps:

@@ -25,6 +25,7 @@ class ProblemKey(StrEnum):
     METER_MISSING = "meter_missing"
     GENERATION_UNSEEN = "generation_unseen"
     G100_TOO_SLOW = "g100_too_slow"
+    OVERLOAD_EXPOSURE = "overload_exposure"
     LIMIT_IGNORED = "limit_ignored"
     LIMIT_REFUSED = "limit_refused"
     ROTATION_MISMATCH = "rotation_mismatch"

@@ -15,6 +15,7 @@ from ..engine.snapshot import Command
 from .cap import Cap
 from .commissioning.findings import CommissioningTest, Finding
 from .connector import ConnectorState
+from .exposure import KeptExposure
 from .session import Session
 
 
@@ -44,6 +45,8 @@ class Kept:
     """What commissioning found."""
     caps: Sequence[Cap] = ()
     """Ceilings from outside that were in force."""
+    exposures: Mapping[str, KeptExposure] = field(default_factory=dict)
+    """What was carried above ratings, by circuit."""
 
 
 class SiteRecords(Protocol):
@@ -83,6 +86,9 @@ class SiteRecords(Protocol):
 
     async def finding_history(self, subject: str) -> Sequence[Finding]:
         """Return all that was found about a subject, newest first. Raises StoreUnavailable."""
+
+    def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
+        """Keep what a circuit has carried above its rating for the next start; None: nothing, or it is gone."""
 
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector for the next start; None: there is none whose end has not been told."""

@@ -40,6 +40,7 @@ from .commissioning.runner import Commissioning
 from .connector import ConnectorState
 from .demand import DemandBook
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
+from .exposure import Exposures
 from .keeping import Keeping
 from .meter import MeterState
 from .problems import Problem
@@ -99,6 +100,7 @@ class Site:
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
         self._demand = DemandBook(records)
+        self._exposures = Exposures(records.keep_exposure, clock)
         self._model: SiteModel
         self._memory = Memory()
         self._decision: Decision | None = None
@@ -123,6 +125,7 @@ class Site:
         """Take up what was kept, listen to everything and begin."""
         self._memory = await self._keeping.load()
         self.caps.take_up(self._keeping.caps())
+        self._exposures.restore(self._keeping.exposures())
         self.commissioning.load(self._keeping.findings())
         self._started_at = self._clock.monotonic()
         async with self._changing:
@@ -142,6 +145,7 @@ class Site:
         self._sessions.keep(self._states.values())
         self._keeping.keep_bases(self._memory)
         self._demand.close()
+        self._exposures.close()
         for meter in self._meters.values():
             await meter.meter.stop()
         for point in self._points.values():
@@ -233,6 +237,7 @@ class Site:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
         self._demand.keep_only(self._model.circuits)
+        self._exposures.take_up(settings.circuits)
         self.commissioning.settings_changed()
         await self._wiring.settle(settings)
         self._request_pass()
@@ -439,6 +444,7 @@ class Site:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
         self.caps.look()
+        self._exposures.look(self._decision)
         self._keeping.keep_bases(self._memory)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
@@ -452,7 +458,7 @@ class Site:
             self._unguarded,
             self.caps,
         )
-        problems += self.commissioning.problems()
+        problems += self.commissioning.problems() + self._exposures.problems()
         if problems != self._problems:
             self._problems = problems
             self._tell("site")
@@ -535,7 +541,9 @@ class Site:
         self._tell(f"meter:{meter.settings.meter_id}")
 
     def _show_circuits(self, decision: Decision) -> None:
-        views = circuit_views(self.settings, self._model, decision, self._states, self._meters, self.caps)
+        views = circuit_views(
+            self.settings, self._model, decision, self._states, self._meters, self.caps, self._exposures
+        )
         for circuit_id, view in views.items():
             if self.circuits.get(circuit_id) != view:
                 self.circuits[circuit_id] = view

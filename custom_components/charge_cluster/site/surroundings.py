@@ -12,6 +12,7 @@ from ..ocpp.protocols import Clock
 from .cap import CapSource
 from .caps import Caps
 from .connector import ConnectorState
+from .exposure import Exposures
 from .grid_rules import PASS_S, WIRE_S, fail_safe_time
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
@@ -34,6 +35,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
     states: Mapping[str, ConnectorState],
     meters: Mapping[str, MeterState],
     caps: Caps,
+    exposures: Exposures,
 ) -> dict[str, CircuitView]:
     """Return the pictures of all circuits."""
     power: dict[str, float] = dict.fromkeys(site.circuits, 0.0)
@@ -64,6 +66,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             waiting=circuit.waiting,
             charging=circuit.charging,
             caps=caps.of(circuit_id),
+            exposure=exposures.view(circuit_id),
             fail_safe=fail_safe_time(settings, meters.values(), circuit_id),
         )
     return views

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..chargers import DeviceIdentity
 from ..engine.model import PhaseAmps, Reason, VehicleState
+from .exposure import ExposureView
 
 
 def connector_key(charge_point_id: str, number: int) -> str:
@@ -165,6 +166,8 @@ class CircuitView:
     """Vehicles that draw current."""
     caps: tuple[CapView, ...] = ()
     """Ceilings from outside that are in force, the lowest first."""
+    exposure: ExposureView | None = None
+    """What it has carried above its rating, and how near its protective device came to tripping."""
     fail_safe: FailSafeTime | None = None
     """How long it may be above such a ceiling when what holds it fails."""
 
