@@ -108,42 +108,13 @@ async def connection_loss(trial: Trial, *, simulate: bool) -> Outcome:
 async def power_cycle(trial: Trial) -> Outcome:
     """Find what it draws after its power was cut and restored while nobody talks to it."""
     fallback = trial.point.fallback_a
-    if trial.shutter is None:
-        raise NoProof("door_not_possible")
     before = await _ready(trial, fallback)
-
-    def dark() -> bool:
-        return not trial.view.online or _dropped(trial, before)
-
-    await trial.ask("cut_power", dark)
-    _shut(trial, SHUT_AT_MOST_S)
-    trial.tell("holding_door", None)
-    if before.meter_id is not None and not await trial.until(lambda: _dropped(trial, before), STEP_S):
-        raise NoProof("noisy")
-    await trial.until(lambda: not trial.view.online, STEP_S)
-    cut_at = trial.now
-    window = trial.window_s(before.meter_id) if before.meter_id is not None else 0.0
-    await trial.until(lambda: trial.now >= cut_at + window, window + 5.0)
-    nothing = None if before.meter_id is None else trial.meter_level(before.meter_id, trial.now)
-    knocks = trial.shutter.knocks(trial.point)
-    asked_at = trial.now
-
-    def powered() -> bool:
-        return _knocks(trial) > knocks or _rose(trial, before, nothing)
-
-    await trial.ask("restore_power", powered)
-    on_at = trial.now
+    cut_at, nothing = await _cut(trial, before)
+    on_at = await _restore(trial, before, nothing)
     trial.tell("watching", None)
     await trial.until(lambda: trial.now >= on_at + ALONE_S, ALONE_S + 5.0)
-    alone_until = trial.now
-    found: float | None = None
-    if before.meter_id is not None and nothing is not None:
-        highest = analysis.highest_lasting(
-            trial.witness.meter_samples(before.meter_id), since=asked_at, until=alone_until, window_s=window
-        )
-        if highest is not None:
-            _check_noise(before, highest)
-            found = max(0.0, analysis.mean_on(analysis.difference(highest.amps, nothing), before.phases))
+    alone_s = trial.now - on_at
+    found = _highest_since(trial, before, nothing, cut_at)
     _shut(trial, 0.0)
     back = await _back(trial)
     source = "meter"
@@ -156,15 +127,50 @@ async def power_cycle(trial: Trial) -> Outcome:
         "fallback_a": round(found, 1),
         "configured_a": fallback,
         "dark_s": round(on_at - cut_at, 1),
-        "alone_s": round(alone_until - on_at, 1),
+        "alone_s": round(alone_s, 1),
         "source": source,
+        "returned": "yes" if back else "no",
     }
-    if not back and not trial.view.online:
-        figures["returned"] = "no"
     if found < NOTHING_FLOWS_A and fallback >= CHARGES_FROM_A:
         # It drew less than it may, because it did not begin by itself: what it would begin with is not proved.
         raise NoProof("did_not_start", **figures)
     return _judged(found, fallback, figures)
+
+
+async def _cut(trial: Trial, before: _Before) -> tuple[float, PhaseAmps | None]:
+    """Have the power cut; return when that was, and what the meter shows without the vehicle. Raises NoProof."""
+    await trial.ask("cut_power", lambda: not trial.view.online or _dropped(trial, before))
+    _shut(trial, SHUT_AT_MOST_S)
+    trial.tell("holding_door", None)
+    if before.meter_id is None:
+        await trial.until(lambda: not trial.view.online, STEP_S)
+        return trial.now, None
+    if not await trial.until(lambda: _dropped(trial, before), STEP_S):
+        raise NoProof("noisy")
+    cut_at, window = trial.now, trial.window_s(before.meter_id)
+    await trial.until(lambda: trial.now >= cut_at + window, window + 5.0)
+    return cut_at, trial.meter_level(before.meter_id, trial.now)
+
+
+async def _restore(trial: Trial, before: _Before, nothing: PhaseAmps | None) -> float:
+    """Have the power restored; return when that was seen. Raises NoProof."""
+    knocks = _knocks(trial)
+    await trial.ask("restore_power", lambda: _knocks(trial) > knocks or _rose(trial, before, nothing))
+    return trial.now
+
+
+def _highest_since(trial: Trial, before: _Before, nothing: PhaseAmps | None, since: float) -> float | None:
+    """Return the most that the meter showed for a while; None: there is none. Raises NoProof."""
+    if before.meter_id is None or nothing is None:
+        return None
+    window = trial.window_s(before.meter_id)
+    samples = trial.witness.meter_samples(before.meter_id)
+    # While the vehicle came down for the cut it is still seen; that is over one window later.
+    highest = analysis.highest_lasting(samples, since=since + window, until=trial.now, window_s=window)
+    if highest is None:
+        return None
+    _check_noise(before, highest)
+    return max(0.0, analysis.mean_on(analysis.difference(highest.amps, nothing), before.phases))
 
 
 def _judged(found: float, fallback: float, figures: Figures) -> Outcome:
@@ -188,10 +194,9 @@ async def _ready(trial: Trial, fallback: float) -> _Before:
     await trial.until(lambda: _room(trial), ROOM_WITHIN_S)
     await trial.charging(amps)
     trial.tell("making_room", None)
-    if not await trial.until(lambda: _room(trial) and _steady(trial), ROOM_WITHIN_S):
-        raise NoProof("no_headroom" if not _room(trial) else "noisy")
     since = trial.now
-    await trial.until(lambda: trial.now - since >= RESTS_S, RESTS_S + 5.0)
+    if not await trial.until(lambda: _room(trial) and _rests(trial, since), ROOM_WITHIN_S):
+        raise NoProof("noisy" if _room(trial) else "no_headroom")
     own = trial.own_level(trial.now, trial.now - 90.0)
     drawn = trial.view.limit_a if own is None else max(own)
     used = analysis.terminals_in_use([own]) if own is not None else ()
@@ -230,12 +235,17 @@ def _room(trial: Trial) -> bool:
     return True
 
 
-def _steady(trial: Trial) -> bool:
+def _rests(trial: Trial, since: float) -> bool:
+    """Return whether what it draws has been the same for a while."""
     trial.check_plugged()
-    draws = [max(amps) for _, amps in list(trial.witness.draws)[-2:]]
     if not trial.measures:
-        return True
-    return len(draws) == 2 and abs(draws[0] - draws[1]) <= analysis.REACHED_A and draws[1] >= CHARGES_FROM_A
+        return trial.now >= since + 2 * RESTS_S
+    rested = [max(amps) for at, amps in trial.witness.draws if at >= since + RESTS_S]
+    return (
+        len(rested) >= analysis.A_PAIR
+        and max(rested[-2:]) - min(rested[-2:]) <= analysis.REACHED_A
+        and rested[-1] >= CHARGES_FROM_A
+    )
 
 
 def _supply_phases(trial: Trial, used: tuple[int, ...]) -> tuple[int, ...]:
@@ -292,9 +302,7 @@ async def _back(trial: Trial) -> bool:
 # After --------------------------------------------------------------------------------------------------------------
 
 
-def _on_meter_after(
-    trial: Trial, before: _Before, told: float, until: float
-) -> tuple[float | None, float | None]:
+def _on_meter_after(trial: Trial, before: _Before, told: float, until: float) -> tuple[float | None, float | None]:
     """Return what it drew at the end, and how long after it was last told something the meter showed that."""
     if before.meter_id is None or before.level is None:
         return None, None
@@ -317,7 +325,7 @@ def _check_noise(before: _Before, after: Level) -> None:
     """Refuse to read a meter whose building moves as much as the vehicle, or moved on phases without the vehicle."""
     if before.level is None:
         return
-    noise = max(max(before.level.spread), max(after.spread))
+    noise = max(*before.level.spread, *after.spread)
     elsewhere = [phase for phase in PHASES if phase not in before.phases]
     strayed = max((abs(after.amps[phase] - before.level.amps[phase]) for phase in elsewhere), default=0.0)
     steps = [after.amps[phase] - before.level.amps[phase] for phase in before.phases]

@@ -28,8 +28,11 @@ AGREES_WITHIN_A = 1.0
 
 LEAST_SIGNAL_TO_NOISE = 4.0
 
+A_PAIR = 2
+"""Two measurements that agree."""
+
 SEEN_FROM = 0.25
-"""A phase shows the draw from this share on: a meter with a wrong ratio still shows it, another car's phase does not."""
+"""A phase shows the draw from this share on: with a wrong ratio too, and without the vehicle not."""
 
 NOISE_FLOOR_A = 0.1
 """The least noise that is reckoned with: the resolution of meters."""

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from ...engine.model import PHASES
 from . import analysis
-from .analysis import Response, Sight
+from .analysis import Response
 from .facts import phases_of, rotation_differs, rotation_key
 from .findings import CommissioningTest, Finding, Verdict
 from .trial import (
@@ -36,6 +36,9 @@ DELAY_FROM_S = 30.0
 
 PILOT_MINIMUM_A = 6.0
 """The least that IEC 61851-1 can offer."""
+
+LIKE_A = 0.01
+"""Limits that differ by less are the same."""
 
 MINIMUM_STEP_S = 60.0
 PAUSE_STAYS_S = 15.0
@@ -100,7 +103,7 @@ def limit_response(stairs: Stairs) -> Outcome:
     found = responses(stairs)
     down = [one for one in found if not one.stair.raises]
     up = [one for one in found if one.stair.raises]
-    if len(down) < 2 or not up:
+    if len(down) < analysis.A_PAIR or not up:
         raise NoProof("not_measured")
     settled = [one.response.settled_s for one in down]
     # A vehicle that takes less than it is offered is not above its limit, and says nothing of how it follows.
@@ -134,7 +137,7 @@ def random_delay(stairs: Stairs) -> Outcome:
     found = responses(stairs)
     raises = [_delay(one) for one in found if one.stair.raises]
     reductions = [_delay(one) for one in found if not one.stair.raises]
-    if len(raises) < 2 or len(reductions) < 2:
+    if min(len(raises), len(reductions)) < analysis.A_PAIR:
         raise NoProof("not_measured")
     known_raises = [delay for delay in raises if delay is not None]
     known_reductions = [delay for delay in reductions if delay is not None]
@@ -149,7 +152,7 @@ def random_delay(stairs: Stairs) -> Outcome:
     }
     if delayed != "none":
         return Outcome(verdict=Verdict.FAILED, figures=figures)
-    if len(known_raises) < 2 or len(known_reductions) < 2:
+    if min(len(known_raises), len(known_reductions)) < analysis.A_PAIR:
         raise NoProof("step_too_small", **figures)
     return Outcome(verdict=Verdict.PASSED, figures=figures)
 
@@ -207,26 +210,29 @@ async def minimum(trial: Trial) -> Outcome:
         raise NoProof("not_measured")
     trial.tell("finding_minimum", None)
     configured = trial.connector.minimum_a
-    lowest = min(PILOT_MINIMUM_A, configured)
-    amps = lowest
+    amps = min(PILOT_MINIMUM_A, configured)
     while amps <= min(HIGH_A, trial.connector.maximum_a):
-        since = trial.now
-        trial.hold(amps, minimum_a=amps)
-        held = await trial.until(lambda a=amps: abs(trial.view.limit_a - a) < 0.01, ORDERED_WITHIN_S)  # type: ignore[misc] # mypy cannot infer a lambda's default
-        if not held:
-            raise NoProof("no_headroom", configured_a=configured)
-        if await trial.until(lambda a=amps, s=since: _keeps_drawing(trial, a, s), MINIMUM_STEP_S):  # type: ignore[misc] # mypy cannot infer a lambda's default
-            verdict = Verdict.FAILED if amps > configured + 0.01 else Verdict.PASSED
+        if await _charges_at(trial, amps):
+            verdict = Verdict.FAILED if amps > configured + LIKE_A else Verdict.PASSED
             return Outcome(verdict=verdict, figures={"minimum_a": amps, "configured_a": configured})
         amps += 1.0
     raise NoProof("no_vehicle", configured_a=configured)
+
+
+async def _charges_at(trial: Trial, amps: float) -> bool:
+    """Return whether it charges when it is offered just so much. Raises NoProof where that cannot be offered."""
+    since = trial.now
+    trial.hold(amps, minimum_a=amps)
+    if not await trial.until(lambda: abs(trial.view.limit_a - amps) < LIKE_A, ORDERED_WITHIN_S):
+        raise NoProof("no_headroom", configured_a=trial.connector.minimum_a)
+    return await trial.until(lambda: _keeps_drawing(trial, amps, since), MINIMUM_STEP_S)
 
 
 def _keeps_drawing(trial: Trial, amps: float, since: float) -> bool:
     """Return whether it draws current, and no more than it is held to, in two measurements long after the change."""
     trial.check_plugged()
     after = [max(drawn) for at, drawn in trial.witness.draws if at >= since + 15.0]
-    return len(after) >= 2 and all(CHARGES_FROM_A <= drawn <= amps + OVERSHOOT_A for drawn in after[-2:])
+    return len(after) >= analysis.A_PAIR and all(CHARGES_FROM_A <= drawn <= amps + OVERSHOOT_A for drawn in after[-2:])
 
 
 async def zero_amps(trial: Trial) -> Outcome:
@@ -237,7 +243,7 @@ async def zero_amps(trial: Trial) -> Outcome:
     trial.tell("pausing", None)
     since = trial.now
     trial.hold(0.0)
-    if not await trial.until(lambda: trial.view.limit_a < 0.01, ORDERED_WITHIN_S):
+    if not await trial.until(lambda: trial.view.limit_a < LIKE_A, ORDERED_WITHIN_S):
         return Outcome(verdict=Verdict.FAILED, figures={"behaviour": "refused", "drawn_a": trial.drawn_a})
     at = trial.now
 
@@ -257,9 +263,7 @@ async def zero_amps(trial: Trial) -> Outcome:
     trial.tell("resuming", None)
     trial.hold(trial.highest_a)
     again = trial.now
-    resumed = await trial.until(
-        lambda: trial.drawn_a is not None and trial.drawn_a >= CHARGES_FROM_A, RESUMES_WITHIN_S
-    )
+    resumed = await trial.until(lambda: trial.drawn_a is not None and trial.drawn_a >= CHARGES_FROM_A, RESUMES_WITHIN_S)
     figures |= {
         "behaviour": "transaction_ended" if ended else "paused",
         "resumed": "yes" if resumed else "no",

@@ -61,9 +61,9 @@ NO_FACTS = CommissionedFacts()
 def facts_of(findings: Iterable[Finding], hold: Hold | None) -> CommissionedFacts:
     """Return what the newest findings about a connector come to, and a test under way."""
     by_test = {finding.test: finding for finding in findings}
+    if not by_test and hold is None:
+        return NO_FACTS
     holding = Hold() if hold is None else hold
-    if not by_test:
-        return NO_FACTS if hold is None else CommissionedFacts(hold=holding)
     delay = _delay(by_test.get(CommissioningTest.RANDOM_DELAY))
     lost = any(
         _failed(by_test.get(test)) for test in (CommissioningTest.CONNECTION_LOSS, CommissioningTest.POWER_CYCLE)

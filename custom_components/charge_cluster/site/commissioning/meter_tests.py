@@ -221,7 +221,9 @@ def _scope(evidence: Evidence) -> Outcome:
             raise NoProof("not_measured", **figures)
         besides = [analysis.median_of([residue[phase] for residue in evidence.residues]) for phase in PHASES]
         # Phases with a wrong sign or ratio say nothing of what else flows.
-        right = [phase for phase in PHASES if phase not in seen or abs(evidence.fits[phase].slope - 1.0) <= RATIO_WITHIN]
+        right = [
+            phase for phase in PHASES if phase not in seen or abs(evidence.fits[phase].slope - 1.0) <= RATIO_WITHIN
+        ]
         alone = bool(right) and all(abs(besides[phase]) < NOTHING_ELSE_A for phase in right)
         found = MeterScope.EVS_ONLY if alone else MeterScope.EVERYTHING
     elif evidence.clear:
@@ -259,9 +261,7 @@ def _ratio(evidence: Evidence) -> Outcome:
         raise NoProof("phase_not_seen" if evidence.clear else "noisy")
     shares = {phase: abs(evidence.fits[phase].slope) for phase in seen}
     middle = analysis.median_of(list(shares.values()))
-    figures: Figures = {
-        f"ratio_l{phase + 1}": round(shares[phase], 2) if phase in shares else None for phase in PHASES
-    }
+    figures: Figures = {f"ratio_l{phase + 1}": round(shares[phase], 2) if phase in shares else None for phase in PHASES}
     figures |= {
         "configured": evidence.meter.ratio,
         "shown_share": round(middle, 2),

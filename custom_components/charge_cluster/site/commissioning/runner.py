@@ -11,6 +11,7 @@ import logging
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from typing import Any
 
 from ...chargers import Booted, ChargerEvent, WentOnline
 from ...meters import MeterFault, MeterSample
@@ -153,7 +154,9 @@ class Commissioning:
             raise ValueError(f"{subject} cannot be put to {', '.join(set(tests) - set(possible))}")
         run = self._run = _Run(
             subject=subject,
-            tests=tuple(test for test in possible if test in tests) if tests else self._usual(possible, confirm, simulate),
+            tests=tuple(test for test in possible if test in tests)
+            if tests
+            else self._usual(possible, confirm, simulate=simulate),
             show=progress,
             confirm=confirm,
             simulate=simulate,
@@ -259,7 +262,7 @@ class Commissioning:
     # The run -------------------------------------------------------------------------------------------------------
 
     def _usual(
-        self, possible: Sequence[CommissioningTest], confirm: Confirm | None, simulate: bool
+        self, possible: Sequence[CommissioningTest], confirm: Confirm | None, *, simulate: bool
     ) -> tuple[CommissioningTest, ...]:
         left_out = set(BY_HAND) if confirm is None else set()
         if simulate:
@@ -412,7 +415,7 @@ class Commissioning:
     async def _ask(self, run: _Run, request: str) -> None:
         """Wait until a person says that it is done, by `confirm` or by `answer`."""
         run.answered.clear()
-        waits = [asyncio.ensure_future(run.answered.wait())]
+        waits: list[asyncio.Future[Any]] = [asyncio.ensure_future(run.answered.wait())]
         if run.confirm is not None:
             waits.append(asyncio.ensure_future(run.confirm(request)))
         try:

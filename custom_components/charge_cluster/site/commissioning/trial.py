@@ -18,7 +18,6 @@ from ..views import ChargePointView, CircuitView, ConnectorView, MeterView, conn
 from . import analysis
 from .analysis import Step
 from .facts import Hold
-from .findings import Progress
 from .witness import Witness
 
 HIGH_A = 16.0
@@ -40,6 +39,9 @@ STEP_S = 75.0
 
 DELAYED_STEP_S = 330.0
 """Where a delay of its own is looked for, one raise that is not followed is waited for so long."""
+
+UNMEASURED_STEP_S = 20.0
+"""A step that nobody measures takes so long."""
 
 QUIET_S = 4.0
 """A meter is read for so long before and after a step."""
@@ -270,7 +272,7 @@ class Trial:
         drawn: PhaseAmps | None = None
         if self.measures:
             after = [amps for when, amps in self.witness.draws if when > at + 1.0]
-            if len(after) < 2:
+            if len(after) < analysis.A_PAIR:
                 return False
             drawn, last = after[-1], after[-2]
             steady = abs(max(drawn) - max(last)) <= analysis.REACHED_A
@@ -283,14 +285,14 @@ class Trial:
                 continue
             step = abs(limit_a - before_a)
             recent = self.meter_level(meter_id, self.now)
-            earlier = self.meter_level(meter_id, self.now - self.window_s(meter_id))
-            if recent is None or earlier is None:
+            before = self.meter_level(meter_id, self.now - self.window_s(meter_id))
+            if recent is None or before is None:
                 return False
             shown = max(abs(recent[p] - level[p]) for p in PHASES) >= step / 4.0
-            rests = max(abs(recent[p] - earlier[p]) for p in PHASES) <= max(analysis.REACHED_A, step / 10.0)
+            rests = max(abs(recent[p] - before[p]) for p in PHASES) <= max(analysis.REACHED_A, step / 10.0)
             if not (shown and rests):
                 return False
-        return self.measures or self.now - at >= 20.0
+        return self.measures or self.now - at >= UNMEASURED_STEP_S
 
     # What was seen -------------------------------------------------------------------------------------------------
 
@@ -325,18 +327,24 @@ class Trial:
             stair = await self.move(high)
             if not sought and self._unmoved(stair):
                 sought = True
-                self.tell("looking_for_delay", None)
-                await self.until(lambda: not self._unmoved(stair), DELAYED_STEP_S)
-                stair = Stair(at=stair.at, until=self.now, before_a=stair.before_a, limit_a=stair.limit_a)
+                stair = await self._wait_for_delayed(stair)
             taken.append(stair)
         return Stairs(self, taken)
+
+    async def _wait_for_delayed(self, stair: Stair) -> Stair:
+        """Give a raise that is not followed the time that a delay of the charge point's own may take."""
+        self.tell("looking_for_delay", None)
+        await self.until(lambda: not self._unmoved(stair), DELAYED_STEP_S)
+        return Stair(at=stair.at, until=self.now, before_a=stair.before_a, limit_a=stair.limit_a)
 
     def _rested(self, high: float) -> bool:
         draws = list(self.witness.draws)[-2:]
         if not self.measures:
             return False
-        return len(draws) == 2 and abs(max(draws[0][1]) - max(draws[1][1])) <= analysis.REACHED_A and (
-            max(draws[1][1]) <= high + analysis.REACHED_A
+        return (
+            len(draws) == analysis.A_PAIR
+            and abs(max(draws[0][1]) - max(draws[1][1])) <= analysis.REACHED_A
+            and (max(draws[1][1]) <= high + analysis.REACHED_A)
         )
 
     def _unmoved(self, stair: Stair) -> bool:
