@@ -102,6 +102,7 @@ class Site:
         self._demand = DemandBook(records)
         self._exposures = Exposures(records.keep_exposure, clock)
         self._model: SiteModel
+        self._circuit_names: dict[str, str] = {}
         self._memory = Memory()
         self._decision: Decision | None = None
         self._problems: tuple[Problem, ...] = ()
@@ -324,6 +325,7 @@ class Site:
             await state.meter.start(partial(self._metered, state))
 
     def _rebuild_model(self) -> None:
+        self._circuit_names = {circuit.circuit_id: circuit.name for circuit in self.settings.circuits}
         self._model = SiteModel(
             circuits={circuit.circuit_id: circuit_of(circuit) for circuit in self.settings.circuits},
             connectors={key: self._in_tree(state) for key, state in self._states.items()},
@@ -497,21 +499,36 @@ class Site:
         decision = decide(snapshot, self._memory)
         self._memory = decision.memory
         self._decision = decision
-        places = {key: place for place, key in enumerate(decision.queue, start=1)}
-        for key, state in self._states.items():
-            before = (state.limit, state.queue_position, guard.worst_case_a(state.connector, state.bound))
-            state.bound = decision.bounds[key]
-            state.limit, state.queue_position = decision.limits[key], places.get(key)
-            now_shown = (state.limit, state.queue_position, guard.worst_case_a(state.connector, state.bound))
-            if now_shown != before and not state.leaving:
-                self._show_connector(state)
+        moved = [state for key, state in self._states.items() if self._take_over(key, state, decision)]
+        # What is sent comes before what is shown: a reduction is on the wire before anybody is told of it.
         for command in decision.commands:
             state = self._states[command.connector_id]
             point = self._points.get(state.charge_point_id)
             if point is not None and not state.leaving:
                 self._dispatch.send(state, point.charger, command, self.settings.validity_s)
+        places = {key: place for place, key in enumerate(decision.queue, start=1)}
+        for key, state in self._states.items():
+            place = places.get(key)
+            if place != state.queue_position:
+                state.queue_position = place
+                moved.append(state)
+        for state in moved:
+            if not state.leaving:
+                self._show_connector(state)
         self._show_circuits(decision)
         self._demand.add(decision, measured_powers(meters), snapshot.wall)
+
+    @staticmethod
+    def _take_over(key: str, state: ConnectorState, decision: Decision) -> bool:
+        """Take over what a pass found about a connector; return whether it shows."""
+        bound, limit = decision.bounds[key], decision.limits[key]
+        shows = limit != state.limit
+        if bound is not state.bound:
+            before = guard.worst_case_a(state.connector, state.bound)
+            shows = shows or before != guard.worst_case_a(state.connector, bound)
+            state.bound = bound
+        state.limit = limit
+        return shows
 
     def _starting(self, now: float) -> bool:
         if self._heard_all or self._started_at is None:
