@@ -106,6 +106,18 @@ def test_a_car_on_all_phases_needs_no_room_in_the_balance_once_it_has_shown_them
     assert all(amps == 32.0 for amps in stage.drawn().values())
 
 
+def test_a_car_that_goes_to_one_phase_needs_room_in_the_balance_again() -> None:
+    stage = full(with_supply(busy(2, rating_a=200.0), unbalance_a=20.0))
+    stage.run(240.0)
+    assert all(amps == 32.0 for amps in stage.drawn().values())
+    for charger in stage.chargers.values():
+        assert charger.car is not None
+        charger.car.phases = 1
+    stage.run(45.0)
+    load = stage.load_a("supply")
+    assert max(load) - min(load) <= 20.0
+
+
 def test_the_neutral_conductor_carries_no_more_than_its_rating() -> None:
     stage = busy(6, rating_a=200.0)
     for index, key in enumerate(stage.chargers):

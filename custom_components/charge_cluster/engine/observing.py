@@ -6,6 +6,7 @@ from dataclasses import replace
 
 from . import guard
 from .appetite import observe
+from .guard import DrawBound
 from .model import NO_AMPS, PHASES, Connector, Reason, VehicleState
 from .rows import Layout
 from .seat import Seat, whole_steps_above, whole_steps_below
@@ -13,6 +14,10 @@ from .snapshot import ConnectorFacts, ConnectorMemory, Memory, Snapshot
 
 OUTSTANDING_GRACE_S = 1.0
 """A charger that has not answered an order for this long counts at its old limit, and the others pay for it at once."""
+
+UNLIKE_A = 1.0
+UNLIKE_SHARE = 0.1
+"""Phases of a charger differ by less than the larger of the two while its vehicle draws on all of them."""
 
 PLUGGED_IN = frozenset({VehicleState.WANTS, VehicleState.SATED})
 
@@ -54,9 +59,8 @@ def _seat(
             remembered = replace(remembered, appetite=appetite)
     # What was learned of a vehicle holds while it is known to be there: unheard, another may have taken its place.
     learned = remembered.appetite.phases if bound.online and facts.vehicle in PLUGGED_IN else None
-    own, rows = layout.rows_of(
-        connector.circuit_id, learned or connector.phases, balanced=learned is not None and len(learned) == len(PHASES)
-    )
+    balanced = learned is not None and len(learned) == len(PHASES) and _loads_alike(bound)
+    own, rows = layout.rows_of(connector.circuit_id, learned or connector.phases, balanced=balanced)
     fallback = guard.fallback_of(connector, bound)
     cap = connector.maximum_a if connector.cap_a is None else min(connector.cap_a, connector.maximum_a)
     seat = Seat(
@@ -83,6 +87,14 @@ def _seat(
     )
     _want(seat, now)
     return seat
+
+
+def _loads_alike(bound: DrawBound) -> bool:
+    """Return whether the newest draw is the same on all phases or nothing; some cars go to one phase while they taper."""
+    if not bound.draws:
+        return False
+    drawn = bound.draws[-1].amps
+    return min(drawn) >= max(drawn) - max(UNLIKE_A, UNLIKE_SHARE * max(drawn))
 
 
 def _want(seat: Seat, now: float) -> None:
