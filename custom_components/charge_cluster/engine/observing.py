@@ -90,7 +90,7 @@ def _seat(
 
 
 def _loads_alike(bound: DrawBound) -> bool:
-    """Return whether the newest draw is the same on all phases or nothing; some cars go to one phase while they taper."""
+    """Return whether the newest draw is the same on all phases, or nothing; some cars taper on one phase."""
     if not bound.draws:
         return False
     drawn = bound.draws[-1].amps
