@@ -89,9 +89,7 @@ def _trim(session: Session, newest: FindingRecord) -> None:
     row = CommissioningFinding
     same = (row.site_id == newest.site_id, row.subject == newest.subject, row.test == newest.test)
     kept = select(row.id).where(*same).order_by(row.at.desc(), row.id.desc()).limit(KEPT_OF_EACH)
-    session.execute(
-        delete(row).where(*same, row.id.not_in(kept)), execution_options={"synchronize_session": False}
-    )
+    session.execute(delete(row).where(*same, row.id.not_in(kept)), execution_options={"synchronize_session": False})
 
 
 def _record(row: CommissioningFinding) -> FindingRecord:

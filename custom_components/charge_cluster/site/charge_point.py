@@ -6,8 +6,9 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ..chargers import Charger, DeviceIdentity
+from .commissioning.findings import CommissionedView
 from .settings import ChargePointSettings
-from .views import ChargePointView
+from .views import ChargePointView, connector_key
 
 
 @dataclass(slots=True, kw_only=True)
@@ -21,11 +22,17 @@ class ChargePointState:
     identity: DeviceIdentity = field(default_factory=DeviceIdentity)
     last_heard_at: float | None = None
 
-    def view(self) -> ChargePointView:
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Return the ids of its connectors within the site."""
+        return tuple(connector_key(self.settings.charge_point_id, c.number) for c in self.settings.connectors)
+
+    def view(self, commissioned: CommissionedView) -> ChargePointView:
         """Return the picture of it."""
         return ChargePointView(
             charge_point_id=self.settings.charge_point_id,
             online=self.online,
             identity=self.identity,
             last_heard_at=self.last_heard_at,
+            commissioned=commissioned,
         )

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from ..engine.model import MeterReading
 from ..meters import FaultKey, Meter, MeterFault, MeterSample
+from .commissioning.findings import CommissionedView
 from .settings import MeterSettings
 from .views import MeterView
 
@@ -75,7 +76,7 @@ class MeterState:
         """Return whether its sample is good."""
         return self.sample is not None and now - self.sample.measured_at <= self.timeout_s
 
-    def view(self, now: float) -> MeterView:
+    def view(self, now: float, commissioned: CommissionedView) -> MeterView:
         """Return the picture of it."""
         sample = self.sample
         return MeterView(
@@ -88,4 +89,5 @@ class MeterState:
             voltage_v=None if sample is None else sample.voltage_v,
             age_s=None if sample is None else max(0.0, now - sample.measured_at),
             fault=None if self.fault is None else self.fault.key.value,
+            commissioned=commissioned,
         )

@@ -169,13 +169,17 @@ class Site:
         self._wishes[key] = wish
         self.recommission(key)
 
-    def recommission(self, key: str) -> None:
-        """Take note that what a user wishes or commissioning says of a connector has changed."""
-        state = self._states.get(key)
+    def recommission(self, subject: str) -> None:
+        """Take note that what a user wishes or commissioning says of a connector, or of a meter, has changed."""
+        meter = self._meters.get(subject)
+        if meter is not None:
+            self._show_meter(meter)
+        state = self._states.get(subject)
         point = None if state is None else self._points.get(state.charge_point_id)
         if state is None or point is None or state.leaving:
             return
-        state.connector = connectors_of(point.settings, self._wishes, self.commissioning.facts)[key]
+        state.connector = connectors_of(point.settings, self._wishes, self.commissioning.facts)[subject]
+        self._show_point(point)
         self._rebuild_model()
         self._show_connector(state)
         self._request_pass()
@@ -248,7 +252,7 @@ class Site:
         charger = self._wiring.charger(point)
         state = ChargePointState(settings=point, charger=charger, stop_listening=_nothing)
         self._points[point.charge_point_id] = state
-        self.charge_points[point.charge_point_id] = state.view()
+        self.charge_points[point.charge_point_id] = state.view(self.commissioning.summary(state.keys))
         state.stop_listening = charger.listen(partial(self._report, state))
 
     async def _remove_point(self, charge_point_id: str, now: float) -> None:
@@ -321,7 +325,7 @@ class Site:
                 await known.meter.stop()
             state = MeterState(settings=wanted_settings, meter=self._wiring.meter(wanted_settings), started_at=now)
             self._meters[meter_id] = state
-            self.meters[meter_id] = state.view(now)
+            self.meters[meter_id] = state.view(now, self.commissioning.summary((meter_id,)))
             await state.meter.start(partial(self._metered, state))
 
     def _rebuild_model(self) -> None:
@@ -547,15 +551,16 @@ class Site:
             self._tell(f"connector:{state.key}")
 
     def _show_point(self, point: ChargePointState) -> None:
-        view = point.view()
+        view = point.view(self.commissioning.summary(point.keys))
         key = point.settings.charge_point_id
         if self.charge_points.get(key) != view:
             self.charge_points[key] = view
             self._tell(f"charge_point:{key}")
 
     def _show_meter(self, meter: MeterState) -> None:
-        self.meters[meter.settings.meter_id] = meter.view(self._clock.monotonic())
-        self._tell(f"meter:{meter.settings.meter_id}")
+        meter_id = meter.settings.meter_id
+        self.meters[meter_id] = meter.view(self._clock.monotonic(), self.commissioning.summary((meter_id,)))
+        self._tell(f"meter:{meter_id}")
 
     def _show_circuits(self, decision: Decision) -> None:
         views = circuit_views(

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..chargers import DeviceIdentity
 from ..engine.model import PhaseAmps, Reason, VehicleState
+from .commissioning.findings import CommissionedView
 from .exposure import ExposureView
 
 
@@ -83,6 +84,7 @@ class ChargePointView:
     identity: DeviceIdentity
     last_heard_at: float | None
     """UTC POSIX seconds."""
+    commissioned: CommissionedView = CommissionedView()
 
 
 G100_ALLOWED_S = 60.0
@@ -186,6 +188,7 @@ class MeterView:
     age_s: float | None
     fault: str | None
     """Key of the fault, for translations."""
+    commissioned: CommissionedView = CommissionedView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,13 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 
 from ..records import SiteRecords
-from .findings import CHARGE_POINT_TESTS, METER_TESTS, CommissioningTest, Finding, Verdict
+from .findings import (
+    BY_HAND,
+    CHARGE_POINT_TESTS,
+    METER_TESTS,
+    CommissionedState,
+    CommissionedView,
+    CommissioningTest,
+    Finding,
+    Verdict,
+)
 
 IN_ORDER = {test: place for place, test in enumerate((*CHARGE_POINT_TESTS, *METER_TESTS))}
+
+
+NEEDED_OF_CHARGE_POINTS = frozenset(CHARGE_POINT_TESTS) - {CommissioningTest.PHASE_MAP}
+"""Tests without which a charge point is not commissioned. Its phases are found by single-phase vehicles alone."""
+
+NEEDED_OF_METERS = frozenset(METER_TESTS)
+
+
+def summary(findings: Mapping[str, Iterable[Finding]]) -> CommissionedView:
+    """Return what the findings about a charge point's connectors, or about a meter, come to."""
+    verdicts: dict[str, str] = {}
+    states: set[CommissionedState] = set()
+    newest: float | None = None
+    for subject, found in findings.items():
+        number = f"{subject.rpartition('/')[2]} " if len(findings) > 1 else ""
+        proved: set[CommissioningTest] = set()
+        for finding in found:
+            verdicts[f"{number}{finding.test}"] = "outdated" if finding.outdated else finding.verdict.value
+            newest = finding.at if newest is None else max(newest, finding.at)
+            if finding.outdated:
+                states.add(CommissionedState.OUTDATED)
+            elif finding.verdict is Verdict.FAILED:
+                states.add(CommissionedState.FAILED)
+            if finding.verdict is Verdict.PASSED:
+                proved.add(finding.test)
+        needed = NEEDED_OF_CHARGE_POINTS if "/" in subject else NEEDED_OF_METERS
+        if not needed <= proved:
+            states.add(CommissionedState.NOT_DONE)
+    order = (CommissionedState.FAILED, CommissionedState.OUTDATED, CommissionedState.NOT_DONE)
+    state = next((state for state in order if state in states), CommissionedState.DONE)
+    if not findings:
+        state = CommissionedState.NOT_DONE
+    return CommissionedView(state=state, tested_at=newest, verdicts=verdicts)
 
 
 class FindingBook:

@@ -55,6 +55,9 @@ METER_TESTS = (
     CommissioningTest.METER_RATIO,
 )
 
+BY_HAND = frozenset({CommissioningTest.CONNECTION_LOSS, CommissioningTest.POWER_CYCLE})
+"""Tests that need a person; the first can be simulated."""
+
 
 class Verdict(StrEnum):
     """What a test says."""
@@ -82,6 +85,28 @@ class Finding:
     """What was measured, by name: `settling_s`, `minimum_a`, `rotation` ("l2_l3_l1"), `fallback_a`, `sign_l1` …"""
     outdated: bool = False
     """Whether what was tested has changed since (firmware, settings of the meter): it is shown, and proves nothing."""
+
+
+class CommissionedState(StrEnum):
+    """How far a charge point or meter is commissioned."""
+
+    NOT_DONE = "not_done"
+    """Not every test that needs nobody's hands has proved something."""
+    DONE = "done"
+    OUTDATED = "outdated"
+    """It was, with other firmware or settings."""
+    FAILED = "failed"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CommissionedView:
+    """What commissioning has come to, for a device."""
+
+    state: CommissionedState = CommissionedState.NOT_DONE
+    tested_at: float | None = None
+    """UTC POSIX seconds of the newest finding; None: there is none."""
+    verdicts: Mapping[str, str] = field(default_factory=dict)
+    """Of each test that was made ("1 limit_response" where there are several connectors), "outdated" where it is."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

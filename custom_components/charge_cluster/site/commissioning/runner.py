@@ -24,10 +24,19 @@ from ..settings import ChargePointSettings, ConnectorSettings, MeterSettings
 from ..views import connector_key
 from . import charge_point_tests, meter_tests
 from .absence_tests import connection_loss, power_cycle
-from .book import FindingBook
+from .book import FindingBook, summary
 from .charge_point_tests import Outcome
 from .facts import CommissionedFacts, Hold, facts_of, meter_fingerprint, problems_found
-from .findings import CHARGE_POINT_TESTS, METER_TESTS, CommissioningTest, Finding, Progress, Verdict
+from .findings import (
+    BY_HAND,
+    CHARGE_POINT_TESTS,
+    METER_TESTS,
+    CommissionedView,
+    CommissioningTest,
+    Finding,
+    Progress,
+    Verdict,
+)
 from .trial import Bench, NoProof, Shutter, Stairs, Trial
 from .witness import Witness
 
@@ -35,9 +44,6 @@ LOGGER = logging.getLogger(__name__)
 
 RUN_AT_MOST_S = 3600.0
 """A run that takes longer is ended, and put back."""
-
-BY_HAND = frozenset({CommissioningTest.CONNECTION_LOSS, CommissioningTest.POWER_CYCLE})
-"""Tests that need a person, or `simulate` for the first."""
 
 ON_STAIRS = frozenset({CommissioningTest.LIMIT_RESPONSE, CommissioningTest.PHASE_MAP, CommissioningTest.RANDOM_DELAY})
 """Tests that judge the same steps."""
@@ -102,6 +108,7 @@ class Commissioning:
         self._shutter = shutter
         self._tell_listeners = tell
         self._book = FindingBook(records, self._changed)
+        self._summaries: dict[tuple[str, ...], CommissionedView] = {}
         self._holds: dict[str, Hold] = {}
         self._run: _Run | None = None
         self._problems: list[Problem] | None = None
@@ -200,6 +207,14 @@ class Commissioning:
     async def history(self, subject: str) -> tuple[Finding, ...]:
         """Return all kept findings of a subject, newest first (at most 20 of each test). Raises StoreUnavailable."""
         return tuple(await self._records.finding_history(subject))
+
+    def summary(self, subjects: Sequence[str]) -> CommissionedView:
+        """Return what commissioning has come to for the connectors of a charge point, or for a meter."""
+        key = tuple(subjects)
+        known = self._summaries.get(key)
+        if known is None:
+            known = self._summaries[key] = summary({subject: self._book.of(subject) for subject in key})
+        return known
 
     def facts(self, key: str) -> CommissionedFacts:
         """Return what commissioning says about a connector now."""
@@ -446,9 +461,9 @@ class Commissioning:
     def _changed(self, subject: str) -> None:
         """Take note of a new or outdated finding."""
         self._problems = None
+        self._summaries.clear()
         self._tell_listeners(f"commissioning:{subject}")
-        if self._connector(subject) is not None:
-            self._bench.recommission(subject)
+        self._bench.recommission(subject)
 
     # Who is who ----------------------------------------------------------------------------------------------------
 

@@ -87,8 +87,8 @@ class Bench(Protocol):
     def meters(self) -> Mapping[str, MeterView]:
         """Return the pictures of the meters."""
 
-    def recommission(self, key: str) -> None:
-        """Take note that what commissioning says of a connector has changed."""
+    def recommission(self, subject: str) -> None:
+        """Take note that what commissioning says of a connector or a meter has changed."""
 
 
 class Shutter(Protocol):
