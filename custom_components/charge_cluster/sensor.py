@@ -6,7 +6,7 @@ measured is marked as such and written seldom; what is decided is written at onc
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, override
 
@@ -44,7 +44,7 @@ from .entity import (
     described,
 )
 from .meters import FaultKey
-from .site.views import ChargePointView, CircuitView, ConnectorView, MeterView
+from .site.views import CapView, ChargePointView, CircuitView, ConnectorView, MeterView
 
 PARALLEL_UPDATES = 0
 
@@ -154,6 +154,7 @@ def _why(view: ConnectorView) -> dict[str, Any]:
     expected_at = moment(view.expected_at)
     return {
         "circuit": view.reason_circuit,
+        "source": view.reason_source,
         "expected_at": None if expected_at is None else expected_at.isoformat(),
         "queue_position": view.queue_position,
     }
@@ -291,7 +292,70 @@ def circuit_phase_sensors(phase: int) -> tuple[CircuitSensorDescription, ...]:
     )
 
 
+def _lowest(view: CircuitView, unit: str) -> CapView | None:
+    """Return the lowest ceiling from outside that is given in this unit ("amps", "watts")."""
+    return next((cap for cap in view.caps if getattr(cap, unit) is not None), None)
+
+
+def _whose(cap: CapView | None) -> dict[str, Any]:
+    if cap is None:
+        return {}
+    expires_at = moment(cap.expires_at)
+    return {
+        "source": cap.source,
+        "expires_at": None if expires_at is None else expires_at.isoformat(),
+        "vehicles_only": cap.vehicles_only,
+        "lapsed": cap.lapsed,
+    }
+
+
+def _overload(view: CircuitView) -> dict[str, Any]:
+    exposure = view.exposure
+    if exposure is None:
+        return {}
+    since = moment(exposure.since)
+    return {
+        "device": exposure.device,
+        "seconds_above_rating": exposure.above_s,
+        "ampere_seconds": exposure.above_as,
+        "highest": exposure.highest,
+        "since": None if since is None else since.isoformat(),
+        "day_seconds_above_rating": exposure.day_above_s,
+        "day_highest_share": exposure.day_percent,
+    }
+
+
+OVERLOAD_EXPOSURE = CircuitSensorDescription(
+    **named("overload_exposure"),
+    **COUNT,
+    **DIAGNOSTIC,
+    native_unit_of_measurement=PERCENTAGE,
+    value_fn=lambda view: None if view.exposure is None else view.exposure.share_percent,
+    attributes_fn=_overload,
+    measured=True,
+    least_change=1.0,
+)
+"""A report of what has happened, so that it can wait like a measurement."""
+
 CIRCUIT_SENSORS = (
+    CircuitSensorDescription(
+        **named("external_cap"),
+        **DECIDED_AMPS,
+        **OFF,
+        value_fn=lambda view: None if (cap := _lowest(view, "amps")) is None else cap.amps,
+        attributes_fn=lambda view: _whose(_lowest(view, "amps")),
+    ),
+    CircuitSensorDescription(
+        **named("external_cap_power"),
+        **OFF,
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=2,
+        value_fn=lambda view: None if (cap := _lowest(view, "watts")) is None else cap.watts,
+        attributes_fn=lambda view: _whose(_lowest(view, "watts")),
+    ),
     CircuitSensorDescription(**named("charging_power"), **MEASURED_WATTS, value_fn=lambda view: round(view.ev_power_w)),
     CircuitSensorDescription(**named("vehicles_charging"), **COUNT, value_fn=lambda view: view.charging),
     CircuitSensorDescription(**named("waiting"), **COUNT, value_fn=lambda view: view.waiting),
@@ -427,7 +491,16 @@ def connector_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterabl
 def circuit_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
     """Return the sensors of a circuit, without the phases that its site does not have."""
     phases = (sensor for phase in phases_of(coordinator) for sensor in circuit_phase_sensors(phase))
-    return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS))(coordinator, subject)
+    exposure = replace(OVERLOAD_EXPOSURE, entity_registry_enabled_default=has_device(coordinator, subject))
+    return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS, exposure))(coordinator, subject)
+
+
+def has_device(coordinator: SiteCoordinator, subject: Subject) -> bool:
+    """Return whether it is told what protects a circuit: without it there is no curve to use up."""
+    return any(
+        circuit.circuit_id == subject.subject_id and circuit.device is not None
+        for circuit in coordinator.site.settings.circuits
+    )
 
 
 def meter_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:

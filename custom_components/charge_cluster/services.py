@@ -12,7 +12,7 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import acceptance, commands, drivers, explain, records
+from .actions import acceptance, caps, commands, drivers, explain, records
 from .const import DOMAIN
 
 
@@ -62,6 +62,8 @@ ACTIONS = (
         answers=SupportsResponse.ONLY,
         for_everybody=True,
     ),
+    Action(name="set_cap", act=caps.set_cap, schema=caps.SET_CAP, answers=SupportsResponse.OPTIONAL),
+    Action(name="clear_cap", act=caps.clear_cap, schema=caps.CLEAR_CAP, answers=SupportsResponse.OPTIONAL),
     Action(
         name="accept_charge_points",
         act=acceptance.accept_charge_points,

@@ -29,6 +29,7 @@ async def test_a_connector_without_connection_is_explained_to_everybody(hass: Ho
         "target_a": 0.0,
         "reason": "offline",
         "circuit": None,
+        "source": None,
         "expected_at": None,
         "queue_position": None,
         "sentence": "CP1 has no connection: it goes by itself to its fallback of 0 A.",

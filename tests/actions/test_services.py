@@ -32,6 +32,7 @@ NEEDED: dict[str, Any] = {
     "id_tag": "04AA",
     "name": "Ann",
     "keep_days": 9,
+    "source": "grid_operator",
 }
 each_action = pytest.mark.parametrize("action", ACTIONS, ids=lambda action: action.name)
 
@@ -116,7 +117,7 @@ async def test_home_assistant_shows_every_action(hass: HomeAssistant) -> None:
 
 
 def test_sentences_bring_only_what_they_are_given() -> None:
-    given = {"connector", "circuit", "limit", "fallback"}
+    given = {"connector", "circuit", "limit", "fallback", "source"}
     sentences = {key: text for key, text in WORDS["common"].items() if key.startswith("because_")}
 
     assert sentences

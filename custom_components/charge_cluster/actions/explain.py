@@ -29,6 +29,7 @@ def _explained(place: Place, sentences: Sentences) -> ServiceResponse:
         "target_a": view.target_a,
         "reason": view.reason.value,
         "circuit": view.reason_circuit,
+        "source": view.reason_source,
         "expected_at": spoken(view.expected_at),
         "queue_position": view.queue_position,
         "sentence": sentences.whole(view, connector=place.name, site=site.settings.name),

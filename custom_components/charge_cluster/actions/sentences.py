@@ -13,6 +13,7 @@ from homeassistant.util import dt as dt_util
 
 from ..const import DOMAIN
 from ..engine.model import Reason
+from ..site.cap import CapSource
 from ..site.views import ConnectorView
 
 CATEGORY = "common"
@@ -47,8 +48,17 @@ class Sentences:
     def _say(self, key: str, placeholders: Mapping[str, str]) -> str:
         return self._words[f"component.{DOMAIN}.{CATEGORY}.{key}"].format(**placeholders)
 
-    def reason(self, reason: Reason, *, connector: str, circuit: str, limit_a: float, fallback_a: float) -> str:
-        """Return why a connector has (had) a limit."""
+    def reason(
+        self,
+        reason: Reason,
+        *,
+        connector: str,
+        circuit: str,
+        limit_a: float,
+        fallback_a: float,
+        source: str | None = None,
+    ) -> str:
+        """Return why a connector has (had) a limit; `source` set the cap that is the reason, where that is known."""
         return self._say(
             f"because_{reason}",
             {
@@ -56,8 +66,15 @@ class Sentences:
                 "circuit": circuit,
                 "limit": _amps(limit_a),
                 "fallback": _amps(fallback_a),
+                "source": self._named(source),
             },
         )
+
+    def _named(self, source: str | None) -> str:
+        """Return the source of a cap as it is called in a sentence."""
+        if source is not None and source not in CapSource:
+            return source
+        return self._say("cap_by_somebody" if source is None else f"cap_by_{source}", {})
 
     def whole(self, view: ConnectorView, *, connector: str, site: str) -> str:
         """Return what a connector may draw now, why, what it is to draw and when that is expected to change."""
@@ -68,6 +85,7 @@ class Sentences:
                 circuit=view.reason_circuit or site,
                 limit_a=view.limit_a,
                 fallback_a=view.fallback_a,
+                source=view.reason_source,
             )
         ]
         if view.online and abs(view.target_a - view.limit_a) >= LIKE_A_LIMIT_A:
