@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from ..chargers import DeviceIdentity
 from ..engine.model import PhaseAmps, Reason, VehicleState
-from .commissioning.findings import CommissionedView
+from .commissioning.findings import NOT_COMMISSIONED, CommissionedView
 from .exposure import ExposureView
 
 
@@ -84,7 +84,7 @@ class ChargePointView:
     identity: DeviceIdentity
     last_heard_at: float | None
     """UTC POSIX seconds."""
-    commissioned: CommissionedView = CommissionedView()
+    commissioned: CommissionedView = NOT_COMMISSIONED
 
 
 G100_ALLOWED_S = 60.0
@@ -188,7 +188,7 @@ class MeterView:
     age_s: float | None
     fault: str | None
     """Key of the fault, for translations."""
-    commissioned: CommissionedView = CommissionedView()
+    commissioned: CommissionedView = NOT_COMMISSIONED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,7 +7,6 @@ from dataclasses import replace
 
 from ..records import SiteRecords
 from .findings import (
-    BY_HAND,
     CHARGE_POINT_TESTS,
     METER_TESTS,
     CommissionedState,

@@ -91,7 +91,7 @@ class CommissionedState(StrEnum):
     """How far a charge point or meter is commissioned."""
 
     NOT_DONE = "not_done"
-    """Not every test that needs nobody's hands has proved something."""
+    """Not every test has proved something yet."""
     DONE = "done"
     OUTDATED = "outdated"
     """It was, with other firmware or settings."""
@@ -107,6 +107,9 @@ class CommissionedView:
     """UTC POSIX seconds of the newest finding; None: there is none."""
     verdicts: Mapping[str, str] = field(default_factory=dict)
     """Of each test that was made ("1 limit_response" where there are several connectors), "outdated" where it is."""
+
+
+NOT_COMMISSIONED = CommissionedView()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
