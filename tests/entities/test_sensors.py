@@ -1,6 +1,8 @@
 """What is told of connectors, circuits and meters: true, named, in its unit, and within the recorder's budget."""
 
+import asyncio
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
@@ -13,10 +15,11 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 from custom_components.charge_cluster.engine.model import Reason, VehicleState
 from custom_components.charge_cluster.meters import FaultKey
 from custom_components.charge_cluster.sensor import NO_FAULT
+from custom_components.charge_cluster.site.exposure import ExposureView
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
-from .stage import Controls, Dial, draw, held_to, plug_in_and_charge
+from .stage import PATIENCE_S, Controls, Dial, draw, held_to, plug_in_and_charge
 
 METER_ENTITIES = ("sensor.m1", "sensor.m2", "sensor.m3")
 ROWS_PER_MINUTE_CHARGING = 20
@@ -46,6 +49,20 @@ def show_meter(hass: HomeAssistant, *amps: float | str) -> None:
     """Let the three sensors of the meter show these currents."""
     for entity, value in zip(METER_ENTITIES, amps, strict=True):
         hass.states.async_set(entity, str(value), {"unit_of_measurement": "A"}, force_update=True)
+
+
+async def overloaded(entry: MockConfigEntry, so: Callable[[ExposureView], bool]) -> None:
+    """Wait until the supply was overloaded so far."""
+    site = entry.runtime_data.site
+    news = asyncio.Event()
+    end = site.subscribe("circuit:supply", news.set)
+    try:
+        async with asyncio.timeout(PATIENCE_S):
+            while not so(site.circuits["supply"].exposure):
+                await news.wait()
+                news.clear()
+    finally:
+        end()
 
 
 def enabled(hass: HomeAssistant, entry: MockConfigEntry, prefix: str) -> set[str]:
@@ -215,6 +232,46 @@ async def test_a_meter_that_is_lost_is_told_at_once(hass: HomeAssistant) -> None
     assert meter.state("sensor", "fault").state == FaultKey.ENTITY_UNAVAILABLE
     assert meter.state("sensor", "current_l1").state == STATE_UNAVAILABLE
     assert supply.state("sensor", "load_l1").state == STATE_UNKNOWN
+
+
+async def test_overload_exposure_is_shown_where_a_device_is_told(hass: HomeAssistant) -> None:
+    west, east = a_cluster("West", device_kind="mcb_c", device_rated=40.0), a_cluster("East")
+    entry = await set_up(hass, a_site(free_port(), west, east))
+
+    shown = {
+        title: "sensor.overload_exposure" in enabled(hass, entry, subentry_called(entry, title).subentry_id)
+        for title in ("West", "East")
+    }
+
+    assert shown == {"West": True, "East": False}
+    assert "sensor.overload_exposure" not in enabled(hass, entry, f"{entry.entry_id}/supply")
+    assert Told.of(hass, entry, "East").registered("sensor", "overload_exposure").entity_category == "diagnostic"
+
+
+async def test_overload_exposure_tells_how_much_of_the_curve_was_used(hass: HomeAssistant) -> None:
+    show_meter(hass, 20.0, 15.0, 5.0)
+    meter = a_meter("Main", METER_ENTITIES)
+    entry = await set_up(hass, a_site(free_port(), meter, device_kind="mcb_b", device_rated=63.0))
+    supply = Told.of_supply(hass, entry)
+    quiet = await supply.until("sensor", "overload_exposure", lambda state: state.state == "0")
+    assert quiet.attributes["device"] == "B63"
+    assert quiet.attributes["seconds_above_rating"] == 0
+    assert quiet.attributes["since"] is None
+
+    show_meter(hass, 250.0, 15.0, 5.0)
+    await overloaded(entry, lambda exposure: exposure.share_percent == 100 and exposure.above_s > 0)
+    async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
+
+    full = await supply.until("sensor", "overload_exposure", lambda state: state.state == "100")
+    assert full.attributes["unit_of_measurement"] == "%"
+    assert full.attributes["seconds_above_rating"] >= 1
+    assert full.attributes["ampere_seconds"] >= 187
+    assert full.attributes["highest"] == pytest.approx(250 / 63, abs=0.01)
+    assert full.attributes["since"] is not None
+    assert full.attributes["day_highest_share"] == 100
+
+    show_meter(hass, 250.0, STATE_UNAVAILABLE, 5.0)
+    await supply.until("sensor", "overload_exposure", lambda state: state.state == STATE_UNKNOWN)
 
 
 async def test_a_supply_of_one_phase_has_no_sensors_of_others(hass: HomeAssistant) -> None:

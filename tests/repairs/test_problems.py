@@ -119,6 +119,27 @@ async def test_a_cluster_that_is_missed_is_told_until_nothing_hangs_on_it(hass: 
     await shown.goes("cluster_missing")
 
 
+async def test_an_overload_that_used_half_of_a_curve_is_told_when_it_is_over_too(
+    hass: HomeAssistant, shown: Repairs
+) -> None:
+    show_meter(hass, 20.0, 15.0, 5.0)
+    meter = a_meter("Main", METER_ENTITIES)
+    entry = await set_up(hass, a_site(free_port(), meter, device_kind="mcb_b", device_rated=63.0))
+    site = entry.runtime_data.site
+    await next_tick(site)
+    assert shown.issues == {}
+
+    show_meter(hass, 250.0, 15.0, 5.0)
+    issue = await shown.appears("overload_exposure")
+    assert issue.severity is ir.IssueSeverity.ERROR
+    assert "used 100 % or more of the curve of its protective device (B63)" in shown.told("overload_exposure")
+
+    show_meter(hass, 20.0, 15.0, 5.0)
+    await next_tick(site)
+    await next_tick(site)
+    assert list(shown.issues) == ["overload_exposure"]
+
+
 async def test_the_link_leads_into_the_repository_of_the_integration(hass: HomeAssistant, shown: Repairs) -> None:
     manifest = json.loads((REPOSITORY / "custom_components" / "charge_cluster" / "manifest.json").read_text())
     await set_up(hass, a_site(free_port(), a_charge_point("CP1"), base_load=None))

@@ -8,6 +8,7 @@ import pytest
 
 from custom_components.charge_cluster.ledger import Ledger
 from custom_components.charge_cluster.site.cap import Afterwards, Cap
+from custom_components.charge_cluster.site.exposure import KeptExposure, Spell
 from custom_components.charge_cluster.site.ledger_records import LedgerRecords
 from custom_components.charge_cluster.site.session import Session
 from tests.ledger.records import NOON, WallClock, a_start, a_stop
@@ -58,6 +59,20 @@ async def test_a_cap_is_found_as_it_was_kept_until_it_is_dropped(ledger: Ledger)
 
     records.drop_cap(cap.circuit_id, cap.source)
     assert (await records.load()).caps == []
+
+
+async def test_what_a_circuit_carried_above_its_rating_is_found_as_it_was_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    spell = Spell(
+        began_at=NOON, above_s=(5.0, 0.0, 1.5), above_as=(40.0, 0.0, 2.0), highest=1.2, most_used=0.1, unknown_s=3.0
+    )
+    exposure = KeptExposure(at=NOON + 60, used=(0.1, 0.0, 0.02), device="C63", spells=(spell, spell))
+
+    records.keep_exposure("supply", exposure)
+    assert (await records.load()).exposures == {"supply": exposure}
+
+    records.keep_exposure("supply", None)
+    assert (await records.load()).exposures == {}
 
 
 async def test_a_register_that_came_while_nobody_looked_after_the_session_is_found(ledger: Ledger) -> None:
