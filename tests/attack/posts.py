@@ -1,0 +1,573 @@
+"""Charge points as they truly are, without a wire: a permanent fallback, limits of transactions by their own clock.
+
+A `Post` answers the site as the charger over OCPP does: one call at a time, a newer order overtakes a queued one, 10 s
+without an answer is offline, an order for a connector without transaction needs no word while it allows the fallback.
+What it truly holds is kept apart from what an obedient one would hold, so that disobedience can be judged.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from enum import StrEnum
+from random import Random
+from typing import TYPE_CHECKING
+
+from custom_components.charge_cluster.chargers import (
+    Booted,
+    ChargerEvent,
+    ChargerOffline,
+    ConnectorStatus,
+    DeviceIdentity,
+    DrawSample,
+    LimitOrder,
+    LimitOutcome,
+    ReportEvent,
+    TransactionStarted,
+    TransactionStopped,
+    WentOffline,
+    WentOnline,
+)
+from custom_components.charge_cluster.engine.model import VehicleState
+from simulator.physics import Outlet
+
+if TYPE_CHECKING:
+    from .world import World
+
+ANSWER_TIMEOUT_S = 10.0
+START_LIMIT_S = 900.0
+OBEYED_WITHIN_S = 13.0
+"""A car and its charger have followed an order after this."""
+
+
+class Mood(StrEnum):
+    """How a post takes orders."""
+
+    OBEYS = "obeys"
+    REFUSES = "refuses"
+    IGNORES = "ignores"
+    """Accepts and goes on as before, until what it holds runs out."""
+    WILD = "wild"
+    """Accepts and offers all that it can."""
+    LOSES_ORDERS = "loses_orders"
+    LOSES_ANSWERS = "loses_answers"
+
+
+class Link(StrEnum):
+    """The way between us and a post."""
+
+    UP = "up"
+    HALF_OPEN = "half_open"
+    """Nothing of ours arrives, and nothing of its; nobody has noticed."""
+    DEAF = "deaf"
+    """Nothing of ours arrives, but what it reports does."""
+    DOWN = "down"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Held:
+    """A limit of a transaction: truly by the post's own clock, by its word by ours."""
+
+    amps: float
+    start: float
+    until: float
+    then_a: float
+
+    def at(self, clock: float) -> float | None:
+        """Return what it allows; None: it has not begun."""
+        if clock < self.start:
+            return None
+        return self.amps if clock < self.until else self.then_a
+
+
+@dataclass(slots=True, kw_only=True)
+class Store:
+    """What a connector holds: truly, or as far as it said."""
+
+    fallback_a: float
+    limit: Held | None = None
+    start_limit: tuple[float, float] | None = None
+    """Amps and until when."""
+
+    def offer(self, clock: float) -> float:
+        """Return what it offers in a transaction."""
+        if self.limit is not None and (amps := self.limit.at(clock)) is not None:
+            return amps
+        if self.start_limit is not None and clock < self.start_limit[1]:
+            return self.start_limit[0]
+        return self.fallback_a
+
+
+@dataclass(slots=True, kw_only=True)
+class Promise:
+    """What was promised while no transaction ran."""
+
+    order: LimitOrder
+    until: float
+
+
+@dataclass(slots=True, kw_only=True)
+class Socket:
+    """One connector of a post."""
+
+    number: int
+    key: str
+    outlet_id: str
+    outlet: Outlet
+    truth: Store
+    word: Store
+    """What it holds by its word."""
+    transaction: int | None = None
+    """The one that runs."""
+    known: int | None = None
+    """The one that we know of."""
+    fallback_known: float | None = None
+    start_known: tuple[float, float] | None = None
+    promise: Promise | None = None
+    changes: list[tuple[float, Held]] = field(default_factory=list)
+    """Limits that were taken and are carried out a moment later."""
+    newest: LimitOrder | None = None
+    asking: int = 0
+    entitled: deque[tuple[float, float]] = field(default_factory=deque)
+    """What it may have offered in the last seconds by its word."""
+    over_a: float = 0.0
+    """By how much it drew more than that."""
+
+
+class Post:
+    """A charge point; see `chargers.Charger`."""
+
+    def __init__(self, world: World, identity: str, sockets: list[Socket], chance: Random) -> None:
+        self.world = world
+        self.name = identity
+        self.identity = DeviceIdentity(vendor="Simulated", model="Post")
+        self.sockets = {socket.number: socket for socket in sockets}
+        self.chance = chance
+        self.online = False
+        self.link = Link.DOWN
+        self.powered = True
+        self.mood = Mood.OBEYS
+        self.forgets_fallback = False
+        self.late_s = 0.0
+        """So much later than usual orders arrive and answers come."""
+        self.wire_s = chance.choice((0.01, 0.05, 0.3, 1.0))
+        self.apply_s = chance.choice((0.0, 0.0, 0.5, 1.0))
+        self.raise_after_s = chance.choice((0.0, 0.0, 0.0, 5.0, 30.0))
+        """A random delay of its own before it offers more (as some rules ask for)."""
+        self.sample_every_s = chance.choice((1.0, 5.0, 10.0, 10.0, 30.0))
+        self.clock_error_s = chance.choice((0.0, 0.0, -1.0, -0.5))
+        self.offset_s = 0.0
+        """Its clock against ours."""
+        self.offset_known_s = 0.0
+        self.trouble_until = float("-inf")
+        self.listeners: list[ReportEvent] = []
+        self.queued: list[ChargerEvent] = []
+        self._busy = asyncio.Lock()
+        self._waiting: set[asyncio.Future[LimitOutcome]] = set()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._serial = 0
+        self._arrives_at = 0.0
+        self._next_sample = 0.0
+
+    # -- what the site sees -------------------------------------------------------------------------------------------
+
+    def listen(self, report: ReportEvent) -> Callable[[], None]:
+        self.listeners.append(report)
+        report(WentOnline() if self.online else WentOffline())
+        if self.online:
+            for socket in self.sockets.values():
+                report(self._status(socket))
+                if socket.known is not None:
+                    report(self._started(socket, resumed=True))
+        return lambda: self.listeners.remove(report) if report in self.listeners else None
+
+    async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
+        if not self.online:
+            raise ChargerOffline
+        socket = self.sockets[connector]
+        before = socket.known
+        socket.asking += 1
+        try:
+            outcome = await self._hold(socket, order)
+            if outcome is LimitOutcome.ACCEPTED and before is None and socket.known is not None:
+                outcome = await self._hold(socket, order)
+        finally:
+            socket.asking -= 1
+        if outcome is LimitOutcome.ACCEPTED:
+            socket.promise = Promise(order=order, until=self._now() + order.validity_s)
+        elif outcome is not LimitOutcome.NOT_SENT:
+            socket.promise = None
+        return outcome
+
+    async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
+        if not self.online:
+            raise ChargerOffline
+        socket = self.sockets[connector]
+        if socket.fallback_known == fallback_a:
+            return LimitOutcome.ACCEPTED
+        socket.fallback_known = None
+
+        def store() -> None:
+            socket.word.fallback_a = fallback_a
+            if self.mood not in (Mood.IGNORES, Mood.WILD):
+                socket.truth.fallback_a = fallback_a
+
+        outcome = await self._call(store)
+        if outcome is LimitOutcome.ACCEPTED:
+            socket.fallback_known = fallback_a
+        return outcome
+
+    async def start(self, connector: int, id_tag: str) -> None: ...
+
+    async def stop(self, connector: int) -> None: ...
+
+    async def reset(self, *, hard: bool) -> None: ...
+
+    async def unlock(self, connector: int) -> None: ...
+
+    async def set_availability(self, connector: int, *, operative: bool) -> None: ...
+
+    async def refresh(self) -> None: ...
+
+    async def close(self) -> None:
+        self.listeners.clear()
+
+    # -- orders -------------------------------------------------------------------------------------------------------
+
+    async def _hold(self, socket: Socket, order: LimitOrder) -> LimitOutcome:
+        socket.newest = order
+        if socket.known is not None:
+            return await self._limit_transaction(socket, order, socket.known)
+        fallback = socket.fallback_known
+        if fallback is not None and fallback <= order.amps:
+            return LimitOutcome.ACCEPTED
+        held = socket.start_known
+        now = self._now()
+        if held is not None and held[0] <= order.amps and held[1] - now > order.validity_s:
+            return LimitOutcome.ACCEPTED
+        amps = min(order.amps, order.fallback_a if fallback is None else fallback)
+        offset = self.offset_known_s
+
+        def write() -> None:
+            socket.word.start_limit = (amps, now + START_LIMIT_S)
+            if self.mood not in (Mood.IGNORES, Mood.WILD):
+                socket.truth.start_limit = (amps, now + offset + START_LIMIT_S)
+
+        outcome = await self._call(write, socket, order)
+        if outcome is LimitOutcome.ACCEPTED:
+            socket.start_known = (amps, now + START_LIMIT_S / 2)
+        elif outcome is LimitOutcome.UNKNOWN:
+            socket.start_known = None
+        return outcome
+
+    async def _limit_transaction(self, socket: Socket, order: LimitOrder, transaction: int) -> LimitOutcome:
+        def take() -> bool:
+            if socket.transaction != transaction:
+                return False
+            start = sent_at + self.offset_known_s
+            held = Held(amps=order.amps, start=start, until=start + order.validity_s, then_a=order.fallback_a)
+            socket.word.limit = replace(held, start=sent_at, until=sent_at + order.validity_s)
+            if self.mood not in (Mood.IGNORES, Mood.WILD):
+                now = self._now()
+                present = socket.truth.offer(now + self.offset_s)
+                delay = self.raise_after_s if held.amps > present + 0.01 else self.apply_s
+                socket.changes[:] = [*(change for change in socket.changes if change[0] <= now), (now + delay, held)]
+            return True
+
+        sent_at = self._now()
+        return await self._call(take, socket, order)
+
+    async def _call(
+        self, effect: Callable[[], bool | None], socket: Socket | None = None, order: LimitOrder | None = None
+    ) -> LimitOutcome:
+        async with self._busy:
+            if not self.online or (socket is not None and socket.newest is not order):
+                return LimitOutcome.NOT_SENT
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[LimitOutcome] = loop.create_future()
+            self._waiting.add(answer)
+            self.world.orders += 1
+            if self.link is Link.UP and self.mood is not Mood.LOSES_ORDERS:
+                self._arrives_at = max(self._arrives_at, self._now() + self.wire_s + self.late_s)
+                loop.call_at(self._arrives_at, self._arrive, self._serial, effect, answer)
+            else:
+                self.troubled()
+            try:
+                async with asyncio.timeout(ANSWER_TIMEOUT_S):
+                    return await answer
+            except TimeoutError:
+                self.troubled()
+                if self.online:
+                    self.online = False
+                    self._tell(WentOffline())
+                return LimitOutcome.UNKNOWN
+            finally:
+                self._waiting.discard(answer)
+
+    def _arrive(self, serial: int, effect: Callable[[], bool | None], answer: asyncio.Future[LimitOutcome]) -> None:
+        if serial != self._serial or not self.powered or self.link is not Link.UP:
+            self.troubled()
+            return
+        if self.mood is Mood.REFUSES:
+            self.troubled()
+            outcome = LimitOutcome.REFUSED
+        else:
+            outcome = LimitOutcome.REFUSED if effect() is False else LimitOutcome.ACCEPTED
+        if self.mood is Mood.LOSES_ANSWERS:
+            self.troubled()
+            return
+        asyncio.get_running_loop().call_later(self.wire_s + self.late_s, self._answered, serial, answer, outcome)
+
+    def _answered(self, serial: int, answer: asyncio.Future[LimitOutcome], outcome: LimitOutcome) -> None:
+        if serial != self._serial or self.link is not Link.UP:
+            return
+        self._come_online()
+        if not answer.done():
+            answer.set_result(outcome)
+
+    # -- what it reports ----------------------------------------------------------------------------------------------
+
+    def _now(self) -> float:
+        return self.world.loop.time()
+
+    def _tell(self, event: ChargerEvent) -> None:
+        for listener in list(self.listeners):
+            listener(event)
+
+    def _report(self, event: ChargerEvent) -> None:
+        """Report over the wire, if there is one; what must not be lost is queued."""
+        if self.powered and self.link in (Link.UP, Link.DEAF):
+            self.world.loop.call_later(self.wire_s, self._deliver, self._serial, event)
+        elif isinstance(event, TransactionStarted | TransactionStopped):
+            self.queued.append(event)
+
+    def _deliver(self, serial: int, event: ChargerEvent) -> None:
+        if serial != self._serial:
+            if isinstance(event, TransactionStarted | TransactionStopped):
+                self.queued.append(event)
+            return
+        self.offset_known_s = self.offset_s
+        self._come_online()
+        if isinstance(event, TransactionStarted):
+            socket = self.sockets[event.connector]
+            socket.known = int(event.transaction_id) if socket.transaction == int(event.transaction_id) else None
+            self._tell(event)
+            if socket.known is not None:
+                self._keep_promise(socket)
+            return
+        if isinstance(event, TransactionStopped):
+            self.sockets[event.connector].known = None
+        self._tell(event)
+
+    def _keep_promise(self, socket: Socket) -> None:
+        promise = socket.promise
+        if promise is not None and promise.until - self._now() > 1.0 and not socket.asking:
+            order = LimitOrder(
+                amps=promise.order.amps,
+                fallback_a=promise.order.fallback_a,
+                validity_s=promise.until - self._now(),
+            )
+            task = self.world.loop.create_task(self._keep(socket, order))
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def _keep(self, socket: Socket, order: LimitOrder) -> None:
+        await self._hold(socket, order)
+
+    def _come_online(self) -> None:
+        if not self.online:
+            self.online = True
+            self._tell(WentOnline())
+
+    def _status(self, socket: Socket) -> ConnectorStatus:
+        car = socket.outlet.car
+        vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
+        return ConnectorStatus(connector=socket.number, vehicle=vehicle, status=vehicle.value)
+
+    def _started(self, socket: Socket, *, resumed: bool) -> TransactionStarted:
+        return TransactionStarted(
+            connector=socket.number,
+            transaction_id=str(socket.transaction if socket.known is None else socket.known),
+            id_tag=None,
+            meter_start_wh=0.0,
+            started_at=0.0,
+            resumed=resumed,
+        )
+
+    def sample(self, now: float) -> None:
+        """Report what is drawn, where a transaction runs."""
+        if now < self._next_sample:
+            return
+        self._next_sample = now + self.sample_every_s
+        if not self.powered:
+            return
+        for socket in self.sockets.values():
+            if socket.transaction is None:
+                continue
+            drawn, register = socket.outlet.drawn, socket.outlet.register_wh
+            self._report(
+                DrawSample(
+                    connector=socket.number,
+                    amps=(drawn[0], drawn[1], drawn[2]),
+                    measured_at=now + self.clock_error_s,
+                    power_w=sum(drawn) * 230.0,
+                    energy_wh=register,
+                    register_wh=register,
+                )
+            )
+
+    # -- what happens to it -------------------------------------------------------------------------------------------
+
+    def troubled(self) -> None:
+        """Note that an order was not carried out."""
+        self.trouble_until = self._now() + 25.0
+
+    def uncontrolled(self, now: float) -> bool:
+        """Return whether orders may not have reached it lately."""
+        return self.link is not Link.UP or self.mood is not Mood.OBEYS or now < self.trouble_until
+
+    def plugged(self, socket: Socket, starts_after_s: float) -> None:
+        """A car was plugged in."""
+        if self.powered:
+            self._report(self._status(socket))
+        self.world.loop.call_later(starts_after_s, self._begin, socket, socket.outlet.car)
+
+    def _begin(self, socket: Socket, car: object) -> None:
+        if not self.powered or car is None or socket.outlet.car is not car or socket.transaction is not None:
+            return
+        self.world.transactions += 1
+        socket.transaction = self.world.transactions
+        socket.truth.limit = socket.word.limit = None
+        socket.changes.clear()
+        self._report(self._started(socket, resumed=False))
+
+    def unplugged(self, socket: Socket) -> None:
+        """The car left."""
+        self._end(socket)
+        if self.powered:
+            self._report(self._status(socket))
+
+    def _end(self, socket: Socket) -> None:
+        if socket.transaction is None:
+            return
+        ended, socket.transaction = socket.transaction, None
+        socket.truth.limit = socket.word.limit = None
+        socket.changes.clear()
+        self._report(
+            TransactionStopped(
+                connector=socket.number,
+                transaction_id=str(ended),
+                meter_start_wh=0.0,
+                meter_stop_wh=0.0,
+                stopped_at=0.0,
+                reason=None,
+            )
+        )
+
+    def break_link(self, link: Link) -> None:
+        """Cut the connection; where we notice, it is told."""
+        self.link = link
+        self.troubled()
+        if link is Link.DOWN:
+            self._serial += 1
+            for answer in list(self._waiting):
+                if not answer.done():
+                    answer.set_result(LimitOutcome.UNKNOWN)
+            if self.online:
+                self.online = False
+                self._tell(WentOffline())
+
+    def connect(self, *, booted: bool = False) -> None:
+        """Dial in (again)."""
+        if not self.powered or not self.world.host_up:
+            return
+        self.troubled()
+        if self.link is not Link.UP and self.online:
+            # A new connection takes the place of one that nobody knew to be dead.
+            self.break_link(Link.DOWN)
+        self.link = Link.UP
+        self._serial += 1
+        self.offset_known_s = self.offset_s
+        self._come_online()
+        if booted:
+            for socket in self.sockets.values():
+                socket.fallback_known = socket.start_known = socket.promise = None
+            self._tell(Booted(identity=self.identity))
+        for socket in self.sockets.values():
+            self._tell(self._status(socket))
+        waiting, self.queued = self.queued, []
+        for event in waiting:
+            self._deliver(self._serial, event)
+        for socket in self.sockets.values():
+            if socket.transaction is not None and socket.known != socket.transaction:
+                socket.known = socket.transaction
+                self._tell(self._started(socket, resumed=True))
+
+    def host_died(self) -> None:
+        """All that we knew is gone, and so is the connection."""
+        self.listeners.clear()
+        self._serial += 1
+        self.link = Link.DOWN
+        self.online = False
+        self.troubled()
+        for task in self._tasks:
+            task.cancel()
+        for answer in list(self._waiting):
+            answer.cancel()
+        self._busy = asyncio.Lock()
+        for socket in self.sockets.values():
+            socket.fallback_known = socket.start_known = socket.promise = None
+            socket.known = None if socket.known != socket.transaction else socket.known
+            socket.asking = 0
+
+    def lose_power(self) -> None:
+        """Everything at it goes dark."""
+        if not self.powered:
+            return
+        self.powered = False
+        self._serial += 1
+        if self.link is not Link.DOWN:
+            self.link = Link.HALF_OPEN
+        self.troubled()
+        for socket in self.sockets.values():
+            socket.changes.clear()
+            socket.truth.limit = socket.word.limit = None
+            socket.outlet.cut_off(self.world.truth.now)
+            if self.forgets_fallback:
+                socket.truth.fallback_a = socket.outlet.spec.maximum_a
+                socket.truth.start_limit = None
+
+    def power_returns(self, *, resumes: bool) -> None:
+        """Boot: what was for the transaction is gone, what is stored is there."""
+        if self.powered:
+            return
+        self.powered = True
+        for socket in self.sockets.values():
+            if not resumes or socket.outlet.car is None:
+                car = socket.outlet.car
+                self._end(socket)
+                if car is not None:
+                    self.plugged(socket, 1.0)
+
+    def offer(self, now: float) -> None:
+        """Set the pilot signals."""
+        clock = now + self.offset_s
+        for socket in self.sockets.values():
+            outlet = socket.outlet
+            if not self.powered:
+                outlet.cut_off(self.world.truth.now)
+                socket.entitled.clear()
+                continue
+            while socket.changes and socket.changes[0][0] <= now:
+                socket.truth.limit = socket.changes.pop(0)[1]
+            runs = socket.transaction is not None
+            offered = socket.truth.offer(clock) if runs else 0.0
+            if runs and self.mood is Mood.WILD:
+                offered = outlet.spec.maximum_a
+            if outlet.car is not None or outlet.offered_a:
+                outlet.offer(offered, self.world.truth.now)
+            socket.entitled.append((now, max(socket.word.offer(now), socket.word.fallback_a) if runs else 0.0))
+            while socket.entitled[0][0] < now - OBEYED_WITHIN_S:
+                socket.entitled.popleft()

@@ -1,0 +1,232 @@
+"""The proof by attack: anything may happen in any order, and with the physical truth known every promise holds."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Callable
+from dataclasses import fields
+
+import pytest
+from hypothesis import HealthCheck, seed, settings, strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
+
+from custom_components.charge_cluster.site.settings import ConnectorWish
+from simulator.vehicle import CarSpec
+
+from . import happenings
+from .plans import cars, plans
+from .posts import Link, Mood, Post, Socket
+from .world import SitePlan, Totals, World
+
+STEPS = 20_000
+"""Steps that the normal run takes at least."""
+LONG_STEPS = 1_000_000
+"""The same of scripts/test --long."""
+STEPS_VARIABLE = "ATTACK_STEPS"
+"""Environment: other numbers of steps."""
+SEED_VARIABLE = "ATTACK_SEED"
+"""Environment: any text, for other stories than the usual ones."""
+PARTS_OF_RUN = 4
+"""So that two workers share the run."""
+
+TOTALS = Totals()
+
+SEARCH = settings(
+    max_examples=100,
+    stateful_step_count=50,
+    deadline=None,
+    database=None,
+    suppress_health_check=list(HealthCheck),
+    report_multiple_bugs=False,
+)
+
+WHICH = st.integers(0, 7)
+PAUSES = st.sampled_from((0.5, 2.0, 4.0, 0.5, 8.0, 15.0))
+PARTS = st.sampled_from((1.0, 0.0, 0.5, 0.2, 0.8))
+MEMORIES = st.sampled_from((0, 1, 12, None))
+
+
+class Attack(RuleBasedStateMachine):
+    """One site and what happens to it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.world: World
+
+    @initialize(plan=plans(), plugged=st.lists(cars(), max_size=8), part=PARTS)
+    def begin(self, plan: SitePlan, plugged: list[CarSpec], part: float) -> None:
+        self.world = World(plan)
+        for circuit_id in self.world.circuits:
+            self.world.at_once(happenings.jump, circuit_id, (part, part, part))
+        self.world.excuses.clear()
+        self.world.begin()
+        self.world.run(6.0)
+        for (post, socket), car in zip(self.world.sockets, plugged, strict=False):
+            self.world.at_once(happenings.plug, post, socket, car, 1.0)
+        self.world.run(30.0)
+
+    def _socket(self, which: int) -> tuple[Post, Socket]:
+        return self.world.sockets[which % len(self.world.sockets)]
+
+    def _circuit(self, which: int) -> str:
+        return list(self.world.circuits)[which % len(self.world.circuits)]
+
+    def _pass(self, seconds: float) -> None:
+        self.world.run(seconds)
+        TOTALS.steps += 1
+
+    @rule(which=WHICH, car=cars(), starts_after_s=st.sampled_from((0.5, 3.0)), then=PAUSES)
+    def plug(self, which: int, car: CarSpec, starts_after_s: float, then: float) -> None:
+        self.world.at_once(happenings.plug, *self._socket(which), car, starts_after_s)
+        self._pass(then)
+
+    @rule(which=WHICH, then=PAUSES)
+    def unplug(self, which: int, then: float) -> None:
+        self.world.at_once(happenings.unplug, *self._socket(which))
+        self._pass(then)
+
+    @rule(which=WHICH, parts=st.tuples(PARTS, PARTS, PARTS), then=PAUSES)
+    def jump(self, which: int, parts: tuple[float, float, float], then: float) -> None:
+        self.world.at_once(happenings.jump, self._circuit(which), parts)
+        self._pass(then)
+
+    @rule(which=WHICH, part=PARTS, then=PAUSES)
+    def jump_on_all_phases(self, which: int, part: float, then: float) -> None:
+        self.world.at_once(happenings.jump, self._circuit(which), (part, part, part))
+        self._pass(then)
+
+    @rule(which=WHICH, mood=st.sampled_from(Mood), late_s=st.sampled_from((0.0, 0.0, 2.0, 6.0)), then=PAUSES)
+    def mood(self, which: int, mood: Mood, late_s: float, then: float) -> None:
+        self.world.at_once(happenings.take_mood, self._socket(which)[0], mood, late_s)
+        self._pass(then)
+
+    @rule(which=WHICH, link=st.sampled_from((Link.DOWN, Link.HALF_OPEN, Link.DEAF)), then=PAUSES)
+    def break_link(self, which: int, link: Link, then: float) -> None:
+        self.world.at_once(happenings.break_link, self._socket(which)[0], link)
+        self._pass(then)
+
+    @rule(which=WHICH, then=PAUSES)
+    def reconnect(self, which: int, then: float) -> None:
+        self.world.at_once(happenings.reconnect, self._socket(which)[0])
+        self._pass(then)
+
+    @rule(
+        which=WHICH,
+        seconds=st.sampled_from((0.5, 3.0, 12.0)),
+        resumes=st.booleans(),
+        forgets=st.sampled_from((False, False, True)),
+        then=PAUSES,
+    )
+    def cut_power(self, which: int, seconds: float, resumes: bool, forgets: bool, then: float) -> None:
+        self.world.at_once(happenings.cut_power, self._socket(which)[0], seconds, resumes=resumes, forgets=forgets)
+        self._pass(then)
+
+    @rule(
+        which=WHICH,
+        what=st.sampled_from(("lag", "well", "silent", "phase", "frozen", "well")),
+        lag_s=st.sampled_from((0.0, 5.0, 20.0, 60.0)),
+        then=PAUSES,
+    )
+    def trouble_meter(self, which: int, what: str, lag_s: float, then: float) -> None:
+        self.world.at_once(happenings.trouble_meter, self._circuit(which), what, lag_s)
+        self._pass(then)
+
+    @rule(which=WHICH, cap_a=st.sampled_from((None, 6.0, 10.0)), enabled=st.booleans(), priority=st.integers(0, 2))
+    def wish(self, which: int, cap_a: float | None, enabled: bool, priority: int) -> None:
+        wished = ConnectorWish(cap_a=cap_a, enabled=enabled, priority=priority)
+        self.world.at_once(happenings.wish, self._socket(which)[1], wished)
+        self._pass(2.0)
+
+    @rule(which=WHICH, part=st.sampled_from((1.0, 0.9, 0.7)), then=PAUSES)
+    def rate(self, which: int, part: float, then: float) -> None:
+        happenings.change_rating(self.world, self._circuit(which), part)
+        self._pass(then)
+
+    @rule(which=WHICH, margin_a=st.sampled_from((None, 0.5, 8.0)), then=PAUSES)
+    def margin(self, which: int, margin_a: float | None, then: float) -> None:
+        happenings.change_margin(self.world, self._circuit(which), margin_a)
+        self._pass(then)
+
+    @rule(
+        which=WHICH,
+        known=st.booleans(),
+        fallback_a=st.sampled_from((0.0, 6.0)),
+        name=st.sampled_from(("Post", "Visitors")),
+        then=PAUSES,
+    )
+    def change_point(self, which: int, known: bool, fallback_a: float, name: str, then: float) -> None:
+        post = self._socket(which)[0]
+        happenings.change_point(self.world, post, known=known, fallback_a=fallback_a, name=name)
+        self._pass(then)
+
+    @rule(which=WHICH, then=PAUSES)
+    def remove_or_add(self, which: int, then: float) -> None:
+        post = self._socket(which)[0]
+        if post.name in self.world.removed_at:
+            happenings.add_point(self.world, post)
+        else:
+            happenings.remove_point(self.world, post)
+        self._pass(then)
+
+    @rule(which=WHICH, regroup=st.booleans(), then=PAUSES)
+    def rebuild(self, which: int, regroup: bool, then: float) -> None:
+        if regroup:
+            happenings.regroup(self.world, self._socket(which)[0])
+        else:
+            happenings.toggle_meter(self.world, self._circuit(which))
+        self._pass(then)
+
+    @rule(seconds=st.sampled_from((0.5, 4.0, 15.0)), host_too=st.booleans(), memory=MEMORIES, then=PAUSES)
+    def outage(self, seconds: float, host_too: bool, memory: int | None, then: float) -> None:
+        happenings.outage(self.world, seconds, host_too=host_too, memory=memory)
+        self._pass(then)
+
+    @rule(away_s=st.sampled_from((2.0, 8.0, 25.0, 45.0)), orderly=st.booleans(), memory=MEMORIES, then=PAUSES)
+    def restart(self, away_s: float, orderly: bool, memory: int | None, then: float) -> None:
+        happenings.restart(self.world, away_s, orderly=orderly, memory=memory)
+        self._pass(then)
+
+    @rule(which=st.integers(-1, 7), seconds=st.sampled_from((60.0, -60.0, 3600.0, -5.0)), then=PAUSES)
+    def step_clock(self, which: int, seconds: float, then: float) -> None:
+        if which < 0:
+            self.world.at_once(happenings.step_host_clock, seconds)
+        else:
+            self.world.at_once(happenings.step_post_clock, self._socket(which)[0], seconds)
+        self._pass(then)
+
+    @precondition(lambda self: self.world.loop.time() > 1100.0 and not self.world.totals_deaths)
+    @rule(power_cycle=st.booleans(), memory=MEMORIES)
+    def everything_dies(self, power_cycle: bool, memory: int | None) -> None:
+        happenings.everything_dies(self.world, power_cycle=power_cycle, memory=memory)
+        self._pass(10.0)
+
+    def teardown(self) -> None:
+        if not hasattr(self, "world"):
+            return
+        TOTALS.examples += 1
+        TOTALS.seconds += self.world.loop.time() - 1000.0
+        TOTALS.orders += self.world.orders
+        TOTALS.over_s += self.world.over_s
+        TOTALS.deaths += self.world.totals_deaths
+        self.world.end()
+
+
+@pytest.mark.timeout(0)
+@pytest.mark.parametrize("part", range(PARTS_OF_RUN))
+def test_anything_may_happen_in_any_order(
+    part: int, pytestconfig: pytest.Config, record_property: Callable[[str, object], None]
+) -> None:
+    long = pytestconfig.option.markexpr == ""
+    wanted = int(os.environ.get(STEPS_VARIABLE, LONG_STEPS if long else STEPS)) // PARTS_OF_RUN
+    logging.getLogger("custom_components.charge_cluster").setLevel(logging.ERROR)
+    name = os.environ.get(SEED_VARIABLE, "charge cluster")
+    before, rounds = TOTALS.steps, 0
+    while TOTALS.steps - before < wanted:
+        # Hypothesis ends a round when it likes; what was truly run is counted.
+        search = seed(f"{name} {part} {rounds}")(Attack)
+        run_state_machine_as_test(search, settings=SEARCH)
+        rounds += 1
+    for what in fields(TOTALS):
+        record_property(what.name, getattr(TOTALS, what.name))
+    assert TOTALS.steps - before >= wanted

@@ -1,0 +1,606 @@
+"""A whole site under attack: the real `Site` in virtual time against the simulator's physics, judged at every step.
+
+`World` does two things: it lets anything happen (to cars, posts, meters, the host, the configuration), and it keeps
+account of what that excuses. Every current above a rating must be covered by an event that nobody could foresee, for no
+longer than the reaction time, and by no more amps than that event brought.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copy
+from collections import deque
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from random import Random
+from typing import Concatenate, override
+
+from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, Reason
+from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.site.proof import check
+from custom_components.charge_cluster.site.records import Kept, KeptBound
+from custom_components.charge_cluster.site.session import Session
+from custom_components.charge_cluster.site.settings import (
+    ChargePointSettings,
+    CircuitSettings,
+    ConnectorSettings,
+    ConnectorWish,
+    MeterSettings,
+    ModbusMeterSettings,
+    SiteSettings,
+)
+from custom_components.charge_cluster.site.site import Site
+from simulator.physics import CircuitSpec, OutletSpec, SiteTruth
+from simulator.vehicle import CarSpec
+from tests.site.physical import Notebook
+from tests.virtual_time import VirtualClock, VirtualLoop
+
+from .posts import Link, Mood, Post, Socket, Store
+
+STEP_S = 0.5
+EXACT_A = 1e-6
+SLOWEST_CAR_S = 11.0
+"""Reaction of the slowest car drawn; `guard.CAR_SETTLING_S` allows for 15 s with its charger."""
+RISES_LATE_S = 20.0
+"""A raise that was ordered before a jump could be known is drawn at most so long after it."""
+VALIDITY_S = 30.0
+RUNS_OUT_S = VALIDITY_S + 5.0 + 15.0
+
+
+class Diary(Notebook):
+    """A notebook whose owner can lose power: what was flushed at earlier times can be had."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.flushed: deque[tuple[dict[str, KeptBound], dict[str, PhaseAmps], dict[str, Session]]] = deque(maxlen=40)
+        self.changes = 0
+        """Limits that changed."""
+
+    @override
+    async def load(self) -> Kept:
+        sessions = {key: copy.deepcopy(session) for key, session in self.kept_sessions.items()}
+        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases))
+
+    @override
+    def keep_session(self, key: str, session: Session | None) -> None:
+        self.kept_sessions.pop(key, None)
+        if session is not None:
+            self.kept_sessions[key] = session
+
+    @override
+    def session(self, key: str, session: Session) -> None: ...
+
+    @override
+    def demand(
+        self, circuit_id: str, minute_start: float, peak_a: PhaseAmps, mean_power_w: float, samples: int
+    ) -> None: ...
+
+    def flush(self) -> None:
+        """Bring what was written to the disk."""
+        self.flushed.append((dict(self.bounds), dict(self.bases), dict(self.kept_sessions)))
+
+    def as_of(self, flushes_ago: int | None) -> Diary:
+        """Return what the disk held so many flushes ago; None: nothing at all."""
+        found = Diary()
+        if flushes_ago is not None and self.flushed:
+            bounds, bases, sessions = self.flushed[-min(flushes_ago + 1, len(self.flushed))]
+            found.bounds, found.bases, found.kept_sessions = dict(bounds), dict(bases), dict(sessions)
+            found.flush()
+        return found
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CircuitPlan:
+    """One circuit and what may happen on it."""
+
+    circuit_id: str
+    parent_id: str | None
+    rating_a: PhaseAmps
+    declared_a: PhaseAmps | None
+    own_most_a: PhaseAmps
+    """The most that its own base load, without its children's, ever is."""
+    scope: MeterScope | None
+    """What its meter sees; None: it has none."""
+    timeout_s: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PostPlan:
+    """One charge point with its connectors."""
+
+    name: str
+    circuit_id: str
+    rotations: tuple[tuple[int, ...], ...]
+    """As it is wired, by connector."""
+    known: tuple[bool, ...]
+    """Whether that is told, by connector."""
+    fallback_a: float
+    maximum_a: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SitePlan:
+    """A site to be built."""
+
+    circuits: tuple[CircuitPlan, ...]
+    posts: tuple[PostPlan, ...]
+    on_time_s: float
+    seed: int
+
+
+class LaggingMeter:
+    """A meter that reads the truth, and tells it late, wrongly or not at all."""
+
+    def __init__(self, world: World, circuit_id: str, scope: MeterScope) -> None:
+        self.world = world
+        self.circuit_id = circuit_id
+        self.scope = scope
+        self.report: ReportSample | None = None
+        self.powered = True
+        self.silent = False
+        self.lost_phase = False
+        self.frozen: PhaseAmps | None = None
+        self.lag_s = 0.0
+        self.last: PhaseAmps = (0.0, 0.0, 0.0)
+        self.told_at = float("-inf")
+        """When the newest sample that arrived was measured."""
+        self._delivers_at = 0.0
+        self._serial = 0
+
+    async def start(self, report: ReportSample) -> None:
+        self.report = report
+
+    async def stop(self) -> None:
+        self.report = None
+
+    def sample(self, now: float) -> None:
+        """Measure; report after the lag."""
+        if self.report is None or self.silent or not self.powered:
+            return
+        if self.lost_phase:
+            self.told_at = float("-inf")
+            self.report(MeterFault(key=FaultKey.MISSING_PHASE, detail="simulated"))
+            return
+        truth = self.world.truth
+        total, base = truth.amps(self.circuit_id), truth.base_load(self.circuit_id)
+        if self.scope is MeterScope.ALL_BUT_EVS:
+            total = base
+        elif self.scope is MeterScope.EVS_ONLY:
+            total = (total[0] - base[0], total[1] - base[1], total[2] - base[2])
+        self.last = total if self.frozen is None else self.frozen
+        self._delivers_at = max(self._delivers_at, now + self.lag_s)
+        if self._delivers_at <= now:
+            self._deliver(self._serial, MeterSample(amps=self.last, measured_at=now))
+        else:
+            sample = MeterSample(amps=self.last, measured_at=now)
+            self.world.loop.call_at(self._delivers_at, self._deliver, self._serial, sample)
+
+    def go_dark(self) -> None:
+        """Lose what is on its way."""
+        self._serial += 1
+        self._delivers_at = 0.0
+
+    def _deliver(self, serial: int, sample: MeterSample) -> None:
+        if self.report is not None and serial == self._serial and not self.silent and not self.lost_phase:
+            self.told_at = sample.measured_at
+            self.report(sample)
+
+
+@dataclass(slots=True)
+class Excuse:
+    """What nobody could foresee: amps per phase that may be above a rating until a time."""
+
+    circuit_id: str
+    amps: PhaseAmps
+    at: float
+    until: float
+    what: str
+    runs_out_at: float
+    """Until then those who do not carry out orders may keep it up."""
+
+
+@dataclass(slots=True)
+class Over:
+    """A time above a rating without a break."""
+
+    since: float
+    worst_a: float = 0.0
+
+
+@dataclass(slots=True, kw_only=True)
+class Fault(AssertionError):
+    """A promise that was broken."""
+
+    story: str
+
+    @override
+    def __str__(self) -> str:
+        return self.story
+
+
+@dataclass(slots=True, kw_only=True)
+class Totals:
+    """What was tried altogether."""
+
+    steps: int = 0
+    seconds: float = 0.0
+    examples: int = 0
+    orders: int = 0
+    over_s: float = 0.0
+    calms: int = 0
+    deaths: int = 0
+    words: dict[str, int] = field(default_factory=dict)
+
+
+class World:
+    """A site, its physics, and the account of what is excused."""
+
+    def __init__(self, plan: SitePlan) -> None:
+        self.loop = VirtualLoop()
+        self.clock = VirtualClock(self.loop)
+        self.plan = plan
+        self.chance = Random(plan.seed)
+        self.orders = 0
+        self.transactions = 0
+        self.host_up = True
+        self.over_s = 0.0
+        self.circuits = {circuit.circuit_id: circuit for circuit in plan.circuits}
+        self.paths = {key: self._path(key) for key in self.circuits}
+        self.truth = SiteTruth(
+            [
+                CircuitSpec(circuit_id=circuit.circuit_id, parent_id=circuit.parent_id, rating_a=circuit.rating_a)
+                for circuit in plan.circuits
+            ],
+            [
+                OutletSpec(
+                    outlet_id=f"{post.name}/{number}",
+                    circuit_id=post.circuit_id,
+                    rotation=rotation,
+                    maximum_a=post.maximum_a,
+                )
+                for post in plan.posts
+                for number, rotation in enumerate(post.rotations, start=1)
+            ],
+        )
+        self.posts = {post.name: self._post(post) for post in plan.posts}
+        self.sockets = [(post, socket) for post in self.posts.values() for socket in post.sockets.values()]
+        self.meters: dict[str, LaggingMeter] = {}
+        self.own_base = dict.fromkeys(self.circuits, (0.0, 0.0, 0.0))
+        self.settings = self.first_settings = self._settings()
+        self.wishes: dict[str, ConnectorWish] = {}
+        self.diary = Diary()
+        self.diary_of_the_dead = self.diary
+        self.site = self.new_site()
+        self.totals_deaths = 0
+        self.excuses: list[Excuse] = []
+        self.removed_at: dict[str, float] = {}
+        self.unjudged_until: dict[str, float] = {}
+        self.disturbed_at = self.loop.time()
+        self.stale_since: dict[str, float] = {}
+        self.story: deque[str] = deque(maxlen=60)
+        self._over: dict[tuple[str, int], Over] = {}
+        self._steps = 0
+        self.paths_of_outlets = {
+            socket.outlet_id: self.paths[self.plan_of(post.name).circuit_id] for post, socket in self.sockets
+        }
+
+    # -- building -----------------------------------------------------------------------------------------------------
+
+    def _path(self, circuit_id: str) -> tuple[str, ...]:
+        path = [circuit_id]
+        while (parent := self.circuits[path[-1]].parent_id) is not None:
+            path.append(parent)
+        return tuple(path)
+
+    def plan_of(self, name: str) -> PostPlan:
+        return next(post for post in self.plan.posts if post.name == name)
+
+    def _post(self, plan: PostPlan) -> Post:
+        sockets = []
+        for number in range(1, len(plan.rotations) + 1):
+            outlet_id = f"{plan.name}/{number}"
+            sockets.append(
+                Socket(
+                    number=number,
+                    key=f"{plan.name.lower()}/{number}",
+                    outlet_id=outlet_id,
+                    outlet=self.truth.outlets[outlet_id],
+                    truth=Store(fallback_a=plan.maximum_a),
+                    word=Store(fallback_a=plan.maximum_a),
+                )
+            )
+        return Post(self, plan.name, sockets, self.chance)
+
+    def _settings(self) -> SiteSettings:
+        circuits = tuple(
+            CircuitSettings(
+                circuit_id=circuit.circuit_id,
+                name=circuit.circuit_id.title(),
+                parent_id=circuit.parent_id,
+                rating_a=circuit.rating_a,
+                declared_base_load_a=circuit.declared_a,
+            )
+            for circuit in self.plan.circuits
+        )
+        meters = tuple(
+            MeterSettings(
+                meter_id=f"meter of {circuit.circuit_id}",
+                name=f"Meter of {circuit.circuit_id}",
+                circuit_id=circuit.circuit_id,
+                source=ModbusMeterSettings(host="127.0.0.1", port=502, unit=1, profile="sunspec"),
+                scope=circuit.scope,
+                timeout_s=circuit.timeout_s,
+            )
+            for circuit in self.plan.circuits
+            if circuit.scope is not None
+        )
+        settings = SiteSettings(
+            site_id="site",
+            name="Site",
+            circuits=circuits,
+            charge_points=tuple(self.point(post) for post in self.plan.posts),
+            meters=meters,
+            validity_s=VALIDITY_S,
+            on_time_s=self.plan.on_time_s,
+        )
+        if check(settings):
+            points = tuple(replace(point, fallback_a=0.0) for point in settings.charge_points)
+            settings = replace(settings, charge_points=points)
+        return settings
+
+    def point(self, plan: PostPlan) -> ChargePointSettings:
+        """Return the settings of a charge point as it was planned."""
+        return ChargePointSettings(
+            charge_point_id=plan.name.lower(),
+            name=plan.name,
+            identity=plan.name,
+            circuit_id=plan.circuit_id,
+            connectors=tuple(
+                ConnectorSettings(number=number, rotation=rotation if known else None, maximum_a=plan.maximum_a)
+                for number, (rotation, known) in enumerate(zip(plan.rotations, plan.known, strict=True), start=1)
+            ),
+            fallback_a=plan.fallback_a,
+        )
+
+    def new_site(self) -> Site:
+        """Return a site of the settings in force."""
+        return Site(self.settings, self.wishes, clock=self.clock, records=self.diary, wiring=self)
+
+    async def prepare(self, settings: SiteSettings) -> None: ...
+
+    async def settle(self, settings: SiteSettings) -> None: ...
+
+    def reconfigure(self, charger: object, point: ChargePointSettings) -> None: ...
+
+    def charger(self, settings: ChargePointSettings) -> Post:
+        return self.posts[settings.identity]
+
+    def meter(self, settings: MeterSettings) -> LaggingMeter:
+        meter = LaggingMeter(self, settings.circuit_id, settings.scope)
+        old = self.meters.get(settings.circuit_id)
+        if old is not None:
+            meter.silent, meter.lost_phase, meter.frozen = old.silent, old.lost_phase, old.frozen
+            meter.lag_s, meter.powered = old.lag_s, old.powered
+        self.meters[settings.circuit_id] = meter
+        return meter
+
+    # -- time ---------------------------------------------------------------------------------------------------------
+
+    def begin(self) -> None:
+        """Start the site; the posts dial in one after the other."""
+        self.wait(self.site.start())
+        for index, post in enumerate(self.posts.values()):
+            self.loop.call_later(0.1 + 0.3 * index, post.connect)
+
+    def wait(self, work: object) -> None:
+        """Run a coroutine."""
+        self.loop.run_until_complete(work)  # type: ignore[arg-type]  # any awaitable
+
+    def at_once[**P](
+        self, happening: Callable[Concatenate[World, P], object], *args: P.args, **facts: P.kwargs
+    ) -> None:
+        """Let something happen inside the loop, in no time."""
+
+        async def happen() -> None:
+            happening(self, *args, **facts)
+
+        self.loop.run_until_complete(happen())
+
+    def run(self, seconds: float) -> None:
+        """Let time pass."""
+        self.loop.run_until_complete(self._run(round(seconds / STEP_S)))
+
+    async def _run(self, steps: int) -> None:
+        for _ in range(steps):
+            await asyncio.sleep(STEP_S)
+            self._step(self.loop.time())
+
+    def _step(self, now: float) -> None:
+        self._steps += 1
+        for post in self.posts.values():
+            post.offer(now)
+        self.truth.step(STEP_S)
+        for post in self.posts.values():
+            post.sample(now)
+        if self._steps % 2 == 0:
+            for meter in self.meters.values():
+                meter.sample(now)
+        if self._steps % 10 == 0:
+            self.diary.flush()
+        self._note_staleness(now)
+        self._note_unruly(now)
+        self._judge(now)
+
+    def end(self) -> None:
+        """Stop everything."""
+        try:
+            self.wait(self._stop())
+        finally:
+            self.loop.close()
+
+    async def _stop(self) -> None:
+        await self.site.stop()
+        for post in self.posts.values():
+            post.host_died()
+        tasks = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    # -- the account --------------------------------------------------------------------------------------------------
+
+    def reaction_s(self, circuit_id: str) -> float:
+        """Return T of a circuit: lag and interval of the meters above, the pass, the grace, the wire and the car."""
+        lag = max((self.meters[key].lag_s for key in self.paths[circuit_id] if key in self.meters), default=0.0)
+        return lag + 1.0 + 0.2 + 1.0 + 3.0 + SLOWEST_CAR_S + 2 * STEP_S
+
+    def timeout_s(self, circuit_id: str) -> float:
+        """Return after how long without a sample a meter is stale."""
+        configured = self.circuits[circuit_id].timeout_s
+        return 10.0 if configured is None else configured
+
+    def excuse(
+        self, circuit_ids: tuple[str, ...], amps: PhaseAmps, what: str, *, extra_s: float = 0.0, late_s: float = 0.0
+    ) -> None:
+        """Note what nobody could foresee; `extra_s`: until it can be seen, `late_s`: until it shows."""
+        now = self.loop.time()
+        for circuit_id in circuit_ids:
+            until = now + self.reaction_s(circuit_id) + extra_s + late_s
+            self.excuses.append(Excuse(circuit_id, amps, now, until, what, until + RUNS_OUT_S))
+
+    def _note_staleness(self, now: float) -> None:
+        for key, meter in self.meters.items():
+            if meter.lost_phase or now - meter.told_at > self.timeout_s(key) + 1.0:
+                self.stale_since.setdefault(key, now)
+            else:
+                self.stale_since.pop(key, None)
+
+    def _note_unruly(self, now: float) -> None:
+        for post, socket in self.sockets:
+            drawn = max(socket.outlet.drawn)
+            over = drawn - max((amps for _, amps in socket.entitled), default=0.0)
+            if over <= 0.01:
+                socket.over_a = 0.0
+                continue
+            if over > socket.over_a + 0.01:
+                rise = over - socket.over_a
+                detected = max(30.0, 2 * post.sample_every_s) + 15.0
+                phases = socket.outlet.spec.rotation
+                amps = tuple(rise if phase in phases else 0.0 for phase in (0, 1, 2))
+                self.excuse(
+                    self.paths_of_outlets[socket.outlet_id],
+                    (amps[0], amps[1], amps[2]),
+                    f"{socket.outlet_id} draws {over:.1f} A more than it accepted",
+                    extra_s=detected,
+                )
+            socket.over_a = over
+
+    def _judge(self, now: float) -> None:
+        for circuit_id, circuit in self.circuits.items():
+            total = self.truth.amps(circuit_id)
+            for phase in (0, 1, 2):
+                excess = total[phase] - circuit.rating_a[phase]
+                if excess > EXACT_A:
+                    self.over_s += STEP_S
+                    self._judge_excess(circuit_id, phase, excess, now)
+                else:
+                    self._over.pop((circuit_id, phase), None)
+
+    def _judge_excess(self, circuit_id: str, phase: int, excess: float, now: float) -> None:
+        if now < self.unjudged_until.get(circuit_id, 0.0):
+            return
+        over = self._over.setdefault((circuit_id, phase), Over(now))
+        over.worst_a = max(over.worst_a, excess)
+        kept = [excuse for excuse in self.excuses if excuse.circuit_id == circuit_id and now <= excuse.runs_out_at]
+        active = [excuse for excuse in kept if now <= excuse.until]
+        covered = sum(excuse.amps[phase] for excuse in active)
+        nobody = self._beyond_control(circuit_id, phase, now)
+        covered += min(sum(e.amps[phase] for e in kept if e not in active), max(0.0, nobody))
+        covered = max(covered, self._beyond_us(circuit_id, phase))
+        if excess > covered + 0.01:
+            raise Fault(
+                story=f"{circuit_id} L{phase + 1} is {excess:.2f} A above {self.circuits[circuit_id].rating_a[phase]} A"
+                f" at {now:.1f} (since {over.since:.1f}); excused are {covered:.2f} A: {active}\n{self.picture()}"
+            )
+        newest = max((e.at for e in self.excuses if e.circuit_id == circuit_id and e.amps[phase] > 0.0), default=0.0)
+        longest = max((e.until - e.at for e in active if e.amps[phase] > 0.0), default=0.0)
+        if now - max(over.since, newest) > longest and excess > self._beyond_us(circuit_id, phase) + nobody + 0.01:
+            raise Fault(story=f"{circuit_id} L{phase + 1} is above its rating since {over.since}\n{self.picture()}")
+
+    def _beyond_control(self, circuit_id: str, phase: int, now: float) -> float:
+        """Return by how much what cannot be told anything now is above the rating by itself."""
+        total = self.truth.base_load(circuit_id)[phase]
+        for post, socket in self.sockets:
+            if circuit_id in self.paths_of_outlets[socket.outlet_id] and post.uncontrolled(now):
+                for terminal, supply in enumerate(socket.outlet.spec.rotation):
+                    if supply == phase:
+                        total += socket.outlet.drawn[terminal]
+        return total - self.circuits[circuit_id].rating_a[phase]
+
+    def _beyond_us(self, circuit_id: str, phase: int) -> float:
+        """Return by how much what disobeys or does not belong to us is above the rating by itself."""
+        total = self.truth.base_load(circuit_id)[phase] + self.foreign_a(circuit_id)[phase]
+        beyond = max(0.0, total - self.circuits[circuit_id].rating_a[phase])
+        # What hangs on a circuit without a meter and was removed is a base load that nobody declared.
+        undeclared = 0.0 if circuit_id in self.meters else self.foreign_a(circuit_id, removed_only=True)[phase]
+        return max(beyond, undeclared)
+
+    def foreign_a(self, circuit_id: str, *, removed_only: bool = False) -> PhaseAmps:
+        """Return what flows to outlets below a circuit that disobey or do not belong to us."""
+        total = [0.0, 0.0, 0.0]
+        for post, socket in self.sockets:
+            foreign = post.name in self.removed_at
+            if not removed_only:
+                foreign = foreign or socket.over_a > 0.01 or post.mood in (Mood.WILD, Mood.IGNORES)
+            if foreign and circuit_id in self.paths_of_outlets[socket.outlet_id]:
+                for terminal, supply in enumerate(socket.outlet.spec.rotation):
+                    total[supply] += socket.outlet.drawn[terminal]
+        return (total[0], total[1], total[2])
+
+    def picture(self) -> str:
+        """Return what is so now, for people."""
+        lines = [f"now {self.loop.time():.1f}"]
+        for key in self.circuits:
+            view = self.site.circuits.get(key)
+            lines.append(
+                f"  {key}: truth {_text(self.truth.amps(key))} base {_text(self.truth.base_load(key))}"
+                f" rating {_text(self.circuits[key].rating_a)} declared {self.circuits[key].declared_a}"
+                f" meter {self.circuits[key].scope}"
+                + (
+                    ""
+                    if view is None
+                    else f" | believed {view.base_load_a} worst {view.worst_case_a} stale {view.stale}"
+                )
+            )
+        states = self.site._states
+        for post, socket in self.sockets:
+            state = states.get(socket.key)
+            lines.append(
+                f"  {socket.outlet_id} on {self.plan_of(post.name).circuit_id} {socket.outlet.spec.rotation}:"
+                f" draws {max(socket.outlet.drawn):.1f} offered {socket.outlet.offered_a:.1f} tx {socket.transaction}"
+                f" {post.link} {post.mood} online {post.online} samples {post.sample_every_s}"
+                f" raises after {post.raise_after_s} stored {socket.truth.fallback_a}"
+                + (
+                    ""
+                    if state is None
+                    else f" | limit {state.bound.limit_a} held {state.bound.held_a} in flight {state.bound.in_flight}"
+                    f" target {state.limit.amps} {state.limit.reason} {state.vehicle} fallback {state.bound.fallback_a}"
+                )
+            )
+        return "\n".join([*lines, *(f"  - {line}" for line in self.story)])
+
+    def tell(self, what: str) -> None:
+        """Note what happened."""
+        self.story.append(f"{self.loop.time():.1f} {what}")
+
+    def disturb(self, what: str) -> None:
+        """Note that something happened that everybody may notice."""
+        self.disturbed_at = self.loop.time()
+        self.tell(what)
+
+
+def _text(amps: PhaseAmps) -> str:
+    return "/".join(f"{amp:.1f}" for amp in amps)
+
+
+__all__ = ["CarSpec", "CircuitPlan", "Fault", "Link", "Mood", "PostPlan", "Reason", "SitePlan", "Totals", "World"]
