@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
-from ..engine.exposure import DeviceKind, ProtectiveDevice
+from ..engine.exposure import ImpossibleDevice, ProtectiveDevice, check_device
 from ..engine.model import (
     NO_AMPS,
     NOMINAL_VOLTAGE_V,
@@ -37,14 +37,6 @@ SECONDS_A_MINUTE = 60.0
 
 DEMAND_WINDOWS_MIN = (15, 30, 60)
 """Clock minutes over which demand is averaged, as grid operators bill it."""
-
-LARGEST_MCB_A = 125.0
-"""IEC 60898-1 ends here; larger breakers are made to IEC 60947-2."""
-
-MINIATURE = frozenset({DeviceKind.MCB_B, DeviceKind.MCB_C, DeviceKind.MCB_D})
-
-LARGEST_DEVICE_A = 6300.0
-"""The largest breakers and fuses of low voltage."""
 
 LONGEST_STAGGER_S = 1800.0
 """As long as a charge point may have to be able to delay a start (UK SI 2021/1467, regulation 11)."""
@@ -266,30 +258,19 @@ def _figure_faults(circuit: CircuitSettings) -> Iterator[SettingsFault]:
 
 def _device_faults(circuit: CircuitSettings, device: ProtectiveDevice) -> Iterator[SettingsFault]:
     """Yield what is impossible about the protective device of a circuit."""
-    named = {"circuit": circuit.name}
-    most = LARGEST_MCB_A if device.kind in MINIATURE else LARGEST_DEVICE_A
     rating = max(circuit.rating_a)
-    if not 0 < device.rated_a <= most:
-        figures = {"rated": figure_text(device.rated_a), "most": figure_text(most)}
-        yield SettingsFault(
-            key="impossible_device", field="device_rated", subject=circuit.circuit_id, placeholders=named | figures
-        )
-    elif device.rated_a < rating:
-        figures = {"rated": figure_text(device.rated_a), "rating": figure_text(rating)}
-        yield SettingsFault(
-            key="rating_above_device", field="device_rated", subject=circuit.circuit_id, placeholders=named | figures
-        )
-    if device.kind is not DeviceKind.MCCB:
-        return
-    settings_possible = (
-        0 < device.long_delay_s < math.inf
-        and 1 < device.short_pickup <= device.instantaneous < math.inf
-        and 0 <= device.short_delay_s <= device.long_delay_s
+    try:
+        check_device(device)
+    except ImpossibleDevice as impossible:
+        key, figures = impossible.key, dict(impossible.figures)
+    else:
+        if device.rated_a >= rating:
+            return
+        key, figures = "rating_above_device", {"rated": device.rated_a, "rating": rating}
+    shown = {name: figure_text(figure) for name, figure in figures.items()}
+    yield SettingsFault(
+        key=key, field="device_rated", subject=circuit.circuit_id, placeholders={"circuit": circuit.name} | shown
     )
-    if not settings_possible:
-        yield SettingsFault(
-            key="impossible_device_settings", field="device_rated", subject=circuit.circuit_id, placeholders=named
-        )
 
 
 def _stagger_faults(settings: SiteSettings) -> Iterator[SettingsFault]:

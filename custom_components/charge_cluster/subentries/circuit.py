@@ -11,8 +11,8 @@ from homeassistant.const import UnitOfApparentPower, UnitOfPower, UnitOfTime
 from homeassistant.helpers.selector import BooleanSelector, NumberSelector, NumberSelectorConfig, NumberSelectorMode
 
 from ..const import Key
-from ..engine.exposure import DeviceKind
-from ..site.proof import DEMAND_WINDOWS_MIN, LARGEST_DEVICE_A
+from ..engine.exposure import LARGEST_DEVICE_A, DeviceKind
+from ..site.proof import DEMAND_WINDOWS_MIN
 from . import FormFaults, advanced, amps, choice
 
 LARGEST_POWER_K = 10_000.0
