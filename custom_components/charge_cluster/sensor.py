@@ -44,6 +44,7 @@ from .entity import (
     described,
 )
 from .meters import FaultKey
+from .site.commissioning.findings import CommissionedState
 from .site.views import CapView, ChargePointView, CircuitView, ConnectorView, MeterView
 
 PARALLEL_UPDATES = 0
@@ -255,7 +256,26 @@ def connector_phase_sensors(phase: int) -> tuple[ConnectorSensorDescription, ...
     )
 
 
+def _commissioned(view: ChargePointView | MeterView) -> dict[str, Any]:
+    tested_at = moment(view.commissioned.tested_at)
+    return {
+        "tested_at": None if tested_at is None else tested_at.isoformat(),
+        "verdicts": dict(view.commissioned.verdicts),
+    }
+
+
+COMMISSIONED: Mapping[str, Any] = {
+    **named("commissioned"),
+    **DIAGNOSTIC,
+    "device_class": SensorDeviceClass.ENUM,
+    "options": [state.value for state in CommissionedState],
+    "value_fn": lambda view: view.commissioned.state.value,
+    "attributes_fn": _commissioned,
+    "available_fn": always,
+}
+
 CHARGE_POINT_SENSORS = (
+    ChargePointSensorDescription(**COMMISSIONED),
     ChargePointSensorDescription(
         **named("last_heard"),
         **OFF,
@@ -407,6 +427,7 @@ def meter_phase_sensors(phase: int) -> tuple[MeterSensorDescription, ...]:
 
 
 METER_SENSORS = (
+    MeterSensorDescription(**COMMISSIONED),
     MeterSensorDescription(
         **named("power"),
         **MEASURED_WATTS,

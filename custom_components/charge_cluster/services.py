@@ -12,7 +12,7 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import acceptance, caps, commands, drivers, explain, records
+from .actions import acceptance, caps, commands, commissioning, drivers, explain, records
 from .const import DOMAIN
 
 
@@ -69,6 +69,19 @@ ACTIONS = (
         act=acceptance.accept_charge_points,
         schema=acceptance.ACCEPT,
         answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="commission",
+        act=commissioning.commission,
+        schema=commissioning.COMMISSION,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="get_commissioning",
+        act=commissioning.get_commissioning,
+        schema=commissioning.GET_COMMISSIONING,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
     ),
     Action(name="set_driver", act=drivers.set_driver, schema=drivers.SET_DRIVER),
     Action(name="remove_driver", act=drivers.remove_driver, schema=drivers.REMOVE_DRIVER),

@@ -23,8 +23,8 @@ DESCRIBED: dict[str, Any] = yaml.safe_load((INTEGRATION / "services.yaml").read_
 WORDS: dict[str, Any] = json.loads((INTEGRATION / "translations" / "en.json").read_text())
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
-ANSWERING = {"get_sessions", "get_limits", "get_demand", "explain", "accept_charge_points", "get_drivers"}
-FOR_EVERYBODY = {"get_sessions", "get_limits", "get_demand", "explain"}
+FOR_EVERYBODY = {"get_sessions", "get_limits", "get_demand", "explain", "get_commissioning"}
+ANSWERING = FOR_EVERYBODY | {"accept_charge_points", "get_drivers", "commission"}
 NEEDED: dict[str, Any] = {
     "operative": True,
     "identities": ["CP9"],

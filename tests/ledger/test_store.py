@@ -85,6 +85,7 @@ async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_hol
     ledger = await open_ledger()
     ledger.sessions.record(a_session())
     await ledger.run(lambda session: session.execute(text("DROP INDEX ix_session_end")))
+    await ledger.run(lambda session: session.execute(text("DROP TABLE commissioning_finding")))
     await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0001'")))
     await ledger.close()
     again = await open_ledger()
