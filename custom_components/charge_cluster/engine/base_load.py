@@ -166,6 +166,8 @@ def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBou
         if earlier.amps != newest.amps:
             break
         first = earlier
+    if newest.measured_at - first.measured_at < CAR_SETTLING_S:
+        return False
     last_seen = _bracketed_until(below)
     if last_seen is None:
         return False

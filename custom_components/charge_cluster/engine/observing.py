@@ -70,6 +70,7 @@ def _seat(
         memory=remembered,
         own=own,
         rows=rows,
+        kinds=len(rows) if layout.power_at is None else len(set(rows)),
         first=layout.stride * layout.index_of[connector.circuit_id],
         worst=guard.worst_case_a(connector, bound),
         drawn=bound.draws[-1].amps if bound.draws else NO_AMPS,

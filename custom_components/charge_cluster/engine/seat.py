@@ -28,6 +28,8 @@ class Seat:
     """Its rows in its own circuit."""
     rows: tuple[int, ...]
     """All of its rows, up to the supply."""
+    kinds: int
+    """How many different ones these are."""
     first: int
     """The first row of its circuit."""
     worst: float
@@ -54,6 +56,8 @@ class Seat:
     """The row that holds it back."""
     reserve: float = 0.0
     """`reserved`, or nothing where not even that fits."""
+    minimum: float = 0.0
+    """The least that a place gives."""
 
     def begin(self) -> None:
         """Forget what the pass before decided."""

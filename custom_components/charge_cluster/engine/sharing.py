@@ -58,10 +58,11 @@ def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: B
 
 
 def _all_fit(room: Sequence[float], reserve: Sequence[float], candidates: Sequence[Seat], budget: Budget) -> bool:
-    """Return whether the minima of all candidates fit, and room to restart beside them."""
+    """Note what each candidate needs; return whether the minima of all fit, and room to restart beside them."""
     needed = [0.0] * len(room)
     for seat in candidates:
-        extra = _minimum(seat) - seat.reserve
+        seat.minimum = max(seat.lower, min(seat.reserve, seat.upper))
+        extra = seat.minimum - seat.reserve
         if extra > 0.0:
             for row in seat.own:
                 needed[row] += extra
@@ -72,16 +73,12 @@ def _all_fit(room: Sequence[float], reserve: Sequence[float], candidates: Sequen
     )
 
 
-def _minimum(seat: Seat) -> float:
-    return max(seat.lower, min(seat.reserve, seat.upper))
-
-
 def _candidate(seat: Seat, now: float) -> Candidate:
     remembered = seat.memory
     return Candidate(
         key=seat.connector.connector_id,
         rows=seat.rows,
-        minimum_a=_minimum(seat),
+        minimum_a=seat.minimum,
         reserved_a=seat.reserve,
         priority=seat.connector.priority,
         holds_place=remembered.holds_place,
@@ -159,18 +156,17 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
 
     Vehicles that stand on the same rows with the same bounds and weight get the same: they make one claim.
     """
-    lowers = [_minimum(seat) for seat in admitted]
-    for seat, lower in zip(admitted, lowers, strict=True):
-        seat.target = lower
+    for seat in admitted:
+        seat.target = seat.minimum
     for priority in sorted({w[0] for w in weights}, reverse=True):
         members: dict[tuple[int, float, float, float], list[Seat]] = {}
-        for seat, lower, (of_class, weight) in zip(admitted, lowers, weights, strict=True):
+        for seat, (of_class, weight) in zip(admitted, weights, strict=True):
             share = seat.target
             if of_class != priority:
                 key = (id(seat.rows), share, share, 1.0)
             else:
                 appetite = seat.memory.appetite.upper_a
-                upper = seat.upper if appetite is None else min(seat.upper, max(appetite, lower))
+                upper = seat.upper if appetite is None else min(seat.upper, max(appetite, seat.minimum))
                 key = (id(seat.rows), share, max(share, upper), weight)
             alike = members.get(key)
             if alike is None:
@@ -229,11 +225,15 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
 
 def _takes(seat: Seat, amps: float, left: list[float]) -> bool:
     """Take amps out of all rows of a seat if they have so much."""
-    needs = [(row, amps * seat.rows.count(row)) for row in set(seat.rows)]
-    if any(left[row] < need for row, need in needs):
+    rows = seat.rows
+    if len(rows) == seat.kinds:
+        for row in rows:
+            if left[row] < amps:
+                return False
+    elif any(left[row] < amps * rows.count(row) for row in rows):
         return False
-    for row, need in needs:
-        left[row] -= need
+    for row in rows:
+        left[row] -= amps
     return True
 
 
