@@ -194,7 +194,7 @@ async def test_who_is_held_down_is_told_by_whom_and_until_when(hass: HomeAssista
         reason=Reason.EXTERNAL_CAP,
         reason_circuit="Depot",
         reason_source="grid_operator",
-        expected_at=dt_util.utc_to_timestamp(datetime(2099, 1, 1, 12, tzinfo=UTC)),
+        expected_at=datetime(2099, 1, 1, 12, tzinfo=UTC).timestamp(),
         limit_a=6.0,
         target_a=6.0,
     )

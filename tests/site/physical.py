@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
+from random import Random
 from typing import override
 
 from custom_components.charge_cluster.chargers import (
@@ -334,6 +335,7 @@ class PhysicalSite:
             clock=self.clock,
             records=self.notebook,
             wiring=self,
+            chance=Random(14),
         )
         site.on_session(self.told.append)
         return site

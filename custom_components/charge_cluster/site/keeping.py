@@ -47,6 +47,10 @@ class Keeping:
         """Return what was carried above ratings, by circuit."""
         return self._kept.exposures
 
+    def after_outage(self, wall: float) -> bool:
+        """Return whether every limit that was kept had run out at this time (UTC POSIX seconds)."""
+        return bool(self._kept.bounds) and all((b.expires_at or 0.0) < wall for b in self._kept.bounds.values())
+
     def bound(self, connector: Connector, now: float) -> DrawBound:
         """Return what is proved of a connector at the monotonic time `now`; nothing where nothing was kept."""
         kept = self._kept.bounds.get(connector.connector_id)

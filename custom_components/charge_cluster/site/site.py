@@ -12,6 +12,7 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
+from random import Random
 
 from ..chargers import (
     Booted,
@@ -28,7 +29,7 @@ from ..chargers import (
 from ..engine import guard
 from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import Connector, SiteModel, VehicleState
+from ..engine.model import Connector, SiteModel
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import MeterFault, MeterSample
 from ..ocpp.listeners import enlist
@@ -47,6 +48,7 @@ from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
 from .readings import generation_readings, guard_readings, guarded_circuits, measured_powers, unheard_circuits
 from .records import SiteRecords
+from .restart import Restart
 from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, SiteSettings
 from .surroundings import circuit_views, problems_of
@@ -61,9 +63,6 @@ PASS_SPACING_S = 0.1
 TICK_S = 1.0
 """A pass is made at least this often, because time alone changes things."""
 
-STARTING_S = 15.0
-"""After its start a site raises nobody for so long, unless it has heard of everything before."""
-
 
 class Site:
     """A site, from its start to its end."""
@@ -76,6 +75,7 @@ class Site:
         clock: Clock,
         records: SiteRecords,
         wiring: Wiring,
+        chance: Random | None = None,
     ) -> None:
         """Prepare a site. Raises SettingsError."""
         _refuse(settings)
@@ -94,6 +94,7 @@ class Site:
         self._dispatch = Dispatch(clock, self, self._proof_changed)
         self._sessions = Sessions(records, clock)
         self._keeping = Keeping(records, clock)
+        self._restart = Restart(clock, chance)
         self._states: dict[str, ConnectorState] = {}
         self._points: dict[str, ChargePointState] = {}
         self._meters: dict[str, MeterState] = {}
@@ -108,7 +109,6 @@ class Site:
         self._problems: tuple[Problem, ...] = ()
         self._subscribers: dict[str, list[Callable[[], None]]] = {}
         self._started_at: float | None = None
-        self._heard_all = False
         self._pass_timer: asyncio.TimerHandle | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
         self._last_pass = float("-inf")
@@ -128,6 +128,7 @@ class Site:
         self.caps.take_up(self._keeping.caps())
         self._exposures.restore(self._keeping.exposures())
         self.commissioning.load(self._keeping.findings())
+        self._restart.begin(self.settings, after_outage=self._keeping.after_outage(self._clock.time()))
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -367,6 +368,7 @@ class Site:
                 self._about(point, event.connector, lambda s: self._transaction_started(s, event, now))
             case TransactionStopped():
                 self._about(point, event.connector, lambda s: self._transaction_stopped(s, event, now))
+        self._restart.heard(self.settings, point.settings, event)
         self.commissioning.heard(point.settings, event)
         self._request_pass()
 
@@ -491,12 +493,12 @@ class Site:
             now=now,
             wall=self._clock.time(),
             site=self._model,
-            facts={key: state.facts(now) for key, state in self._states.items()},
+            facts=self._restart.facts(self._states),
             caps=self.caps.ceilings(),
             meters=guard_readings(meters, self._unguarded),
             generation=generation_readings(meters),
             unheard=unheard_circuits(meters, now),
-            starting=self._starting(now),
+            starting=self._restart.starting(self._states.values()),
             validity_s=self.settings.validity_s,
             on_time_s=self.settings.on_time_s,
         )
@@ -533,13 +535,6 @@ class Site:
             state.bound = bound
         state.limit = limit
         return shows
-
-    def _starting(self, now: float) -> bool:
-        if self._heard_all or self._started_at is None:
-            return False
-        waiting = any(s.vehicle is VehicleState.UNKNOWN for s in self._states.values() if not s.leaving)
-        self._heard_all = not waiting or now - self._started_at >= STARTING_S
-        return not self._heard_all
 
     # Pictures ------------------------------------------------------------------------------------------------------
 
