@@ -146,7 +146,9 @@ async def test_secrets_of_a_site_that_does_not_run_are_not_told_either(
 
 
 async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessionGenerator, dial: Dial) -> None:
-    entry = await set_up(hass, a_site(port := free_port(), a_cluster("Board"), a_charge_point("CP1"), base_load=20.0))
+    device = {"device_kind": "mcb_c", "device_rated": 63.0}
+    depot = a_site(port := free_port(), a_cluster("Board"), a_charge_point("CP1"), base_load=20.0, **device)
+    entry = await set_up(hass, depot)
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
     await plug_in_and_charge(point)
@@ -162,6 +164,7 @@ async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessio
     assert {circuit["name"] for circuit in told["settings"]["circuits"]} == {"Depot", "Board"}
     assert told["wishes"][connector.prefix]["cap_a"] == 10.0
     assert told["circuits"]["supply"]["if_all_dies_a"] == [20.0, 20.0, 20.0]
+    assert told["circuits"]["supply"]["exposure"]["device"] == "C63"
     assert told["charge_points"][connector.charge_point_id]["identity"]["firmware"] == "1.2"
     assert told["connectors"][connector.prefix]["limit_a"] == 10.0
     assert told["connectors"][connector.prefix]["session"]["id_tag"] == REDACTED

@@ -257,6 +257,23 @@ def test_within_the_rating_it_cools_and_two_hours_leave_nothing_to_show(
     assert cooled(used, device, lasts_s) <= COOLED
 
 
+@pytest.mark.parametrize(
+    ("device", "hours"), [(a_device(), 2), (a_device(rated_a=100.0), 2), (a_device(DeviceKind.FUSE_GG, 250.0), 3)]
+)
+def test_a_full_curve_is_gone_from_the_display_after_its_hours_and_not_much_sooner(
+    device: ProtectiveDevice, hours: int
+) -> None:
+    trace = [(0.5 * device.rated_a, 1.0)] * (hours * 3600)
+    exposure = Exposure(used=1.0, most_used=1.0)
+    left = []
+    for amps, dt in trace:
+        exposure = follow(exposure, device, device.rated_a, amps, dt)
+        left.append(exposure.used)
+    assert left[-1] <= 0.005 * (1 + 1e-9)
+    assert left[len(left) // 2] == pytest.approx(math.sqrt(0.005), rel=1e-3)
+    assert left[len(left) * 9 // 10] > 0.005
+
+
 @given(devices(), st.floats(0.0, 1.0), durations)
 def test_between_the_rating_and_what_the_device_carries_it_counts_but_neither_uses_nor_cools(
     device: ProtectiveDevice, used: float, dt: float
