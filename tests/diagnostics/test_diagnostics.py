@@ -146,8 +146,14 @@ async def test_secrets_of_a_site_that_does_not_run_are_not_told_either(
 
 
 async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessionGenerator, dial: Dial) -> None:
-    device = {"device_kind": "mcb_c", "device_rated": 63.0}
-    depot = a_site(port := free_port(), a_cluster("Board"), a_charge_point("CP1"), base_load=20.0, **device)
+    depot = a_site(
+        port := free_port(),
+        a_cluster("Board"),
+        a_charge_point("CP1"),
+        base_load=20.0,
+        device_kind="mcb_c",
+        device_rated=63.0,
+    )
     entry = await set_up(hass, depot)
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
