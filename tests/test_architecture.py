@@ -31,6 +31,7 @@ MAY_KNOW: Mapping[str, frozenset[str]] = {
     "chargers": frozenset({"engine", "ocpp", "modbus"}),
     "meters": frozenset({"engine", "ocpp", "modbus"}),
     "site": frozenset({"chargers", "meters", "ledger", "engine", "ocpp", "modbus"}),
+    "report": frozenset({"site", "chargers", "meters", "engine"}),
 }
 
 # Below the coordinator only these touch Home Assistant; they are handed in from above.

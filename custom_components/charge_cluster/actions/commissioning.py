@@ -11,10 +11,11 @@ from homeassistant.util.json import JsonValueType
 
 from ..const import DOMAIN
 from ..coordinator import SubjectKind
+from ..report.finding_words import FindingWords
 from ..site.commissioning.findings import CommissioningTest, Finding
 from ..site.commissioning.runner import AlreadyRunning, UnknownSubject
 from ..site.site import Site
-from .finding_words import FindingWords
+from ..words import words_of
 from .sentences import spoken
 from .target import DEVICES, DEVICES_OR_SITE, Target, places_below, targets_of
 
@@ -44,7 +45,7 @@ async def commission(call: ServiceCall) -> ServiceResponse:
     tested = list(_tested(hass, call))
     for each in tested:
         _check(each, wanted)
-    words = await FindingWords.load(hass)
+    words = FindingWords(await words_of(hass))
     findings: list[JsonValueType] = []
     for each in tested:
         try:
@@ -59,7 +60,7 @@ async def commission(call: ServiceCall) -> ServiceResponse:
 
 async def get_commissioning(call: ServiceCall) -> ServiceResponse:
     """Return what was found last about connectors and meters."""
-    words = await FindingWords.load(call.hass)
+    words = FindingWords(await words_of(call.hass))
     return {
         "findings": [
             _told(each, finding, words)

@@ -1,16 +1,10 @@
-"""What commissioning found, in the language of this Home Assistant: names of tests, sentences about findings."""
+"""What commissioning found, in the words of one language: names of tests and verdicts, sentences about findings."""
 
 from collections.abc import Mapping
-from typing import Self
 
-from homeassistant.core import HomeAssistant
-from homeassistant.helpers.translation import async_get_translations
-
-from ..const import DOMAIN
 from ..site.commissioning.facts import rotation_text
 from ..site.commissioning.findings import CommissioningTest, Finding, Verdict
 
-CATEGORY = "common"
 NOT_KNOWN = "–"
 PHASES = frozenset({"rotation", "configured", "own"})
 """Figures that name phases."""
@@ -30,13 +24,8 @@ class FindingWords:
     """The words of one language for findings."""
 
     def __init__(self, words: Mapping[str, str]) -> None:
-        """Take the words by their keys; `load` finds them."""
+        """Take the words by their keys in the translations ("test_minimum", "why_noisy" …)."""
         self._words = words
-
-    @classmethod
-    async def load(cls, hass: HomeAssistant) -> Self:
-        """Return the words of this Home Assistant's language, in English where there are none."""
-        return cls(await async_get_translations(hass, hass.config.language, CATEGORY, [DOMAIN]))
 
     def test(self, test: CommissioningTest) -> str:
         """Return the name of a test."""
@@ -68,4 +57,4 @@ class FindingWords:
         return f"{round(figure, 2):g}"
 
     def _word(self, key: str) -> str | None:
-        return self._words.get(f"component.{DOMAIN}.{CATEGORY}.{key}")
+        return self._words.get(key)
