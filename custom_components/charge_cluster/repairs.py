@@ -101,6 +101,8 @@ def _translation_key(problem: Problem) -> str:
     match problem.key:
         case ProblemKey.LEDGER_REPLACED:
             return f"{problem.key}_{problem.placeholders['source']}"
+        case ProblemKey.METER_SCOPE_WRONG:
+            return f"{problem.key}_{problem.placeholders['found']}"
         case ProblemKey.METER_STALE if not problem.placeholders.get("fault"):
             return "meter_silent"
         case _:

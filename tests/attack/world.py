@@ -370,6 +370,11 @@ class World:
 
     async def settle(self, settings: SiteSettings) -> None: ...
 
+    def shut_door(self, point: ChargePointSettings, for_s: float) -> None: ...
+
+    def knocks(self, point: ChargePointSettings) -> int:
+        return 0
+
     def reconfigure(self, charger: object, point: ChargePointSettings) -> None: ...
 
     def charger(self, settings: ChargePointSettings) -> Post:

@@ -21,6 +21,7 @@ from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, fr
 from .stage import METER_ENTITIES, REPOSITORY, Repairs, next_tick, sentences
 
 CONNECTOR = {"charge_point": "CP1", "connector": "1", "maximum": "32", "fallback": "6"}
+TESTED = {"charge_point": "CP1", "connector": "1"}
 GIVEN = {
     ProblemKey.FALLBACK_DOES_NOT_FIT: {"circuit": "Cluster B", "excess": "5", "worst": "68"},
     ProblemKey.FALLBACK_UNPROVED: CONNECTOR,
@@ -39,6 +40,15 @@ GIVEN = {
         "timeout": "8",
     },
     ProblemKey.OVERLOAD_EXPOSURE: {"circuit": "Cluster B", "device": "gG 63", "share": "55"},
+    ProblemKey.ROTATION_MISMATCH: TESTED | {"found": "L2", "configured": "L1, L2, L3", "own": "L1"},
+    ProblemKey.FALLBACK_NOT_KEPT: TESTED | {"found": "32", "fallback": "6", "maximum": "32"},
+    ProblemKey.DELAYS_BY_ITSELF: TESTED | {"raise_delay": "45", "reduction_delay": "—"},
+    ProblemKey.MINIMUM_TOO_LOW: TESTED | {"found": "8", "configured": "6"},
+    ProblemKey.COMMISSIONING_FAILED: TESTED,
+    ProblemKey.METER_INVERTED: {"meter": "Main", "phases": "L2"},
+    ProblemKey.METER_RATIO_WRONG: {"meter": "Main", "found": "2", "ratio": "0.5", "configured": "1"},
+    ProblemKey.METER_SCOPE_WRONG: {"meter": "Main", "found": "all_but_evs"},
+    ProblemKey.METER_TOO_SLOW: {"meter": "Main", "interval": "40", "lag": "20"},
     ProblemKey.LIMIT_IGNORED: CONNECTOR,
     ProblemKey.LIMIT_REFUSED: CONNECTOR,
     ProblemKey.LEDGER_UNAVAILABLE: {},
@@ -55,6 +65,15 @@ EVERY_PROBLEM = [
         subject="x",
         severity=Severity.ERROR,
         placeholders={"meter": "Main", "fault": ""},
+    ),
+    *(
+        Problem(
+            key=ProblemKey.METER_SCOPE_WRONG,
+            subject="x",
+            severity=Severity.ERROR,
+            placeholders={"meter": "Main", "found": found},
+        )
+        for found in ("everything", "evs_only")
     ),
     Problem(
         key=ProblemKey.LEDGER_REPLACED,

@@ -179,7 +179,7 @@ def _meter_problems(meter: MeterSettings, findings: Iterable[Finding]) -> list[P
                 }
             case CommissioningTest.METER_SCOPE:
                 key = ProblemKey.METER_SCOPE_WRONG
-                named = named | {"found": str(finding.figures.get("scope")), "configured": meter.scope.value}
+                named = named | {"found": str(finding.figures.get("scope"))}
             case _:
                 key = ProblemKey.METER_TOO_SLOW
                 named = named | {
