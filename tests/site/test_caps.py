@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 from dataclasses import replace
 
 import pytest
+from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine.model import Limit, Reason
 from custom_components.charge_cluster.site.cap import Afterwards, Cap, CapSource
@@ -168,6 +169,22 @@ def test_a_clock_that_went_back_while_away_does_not_hold_longer_than_was_given(s
 
     assert stage.restarted() == ["grid_operator"]
     assert stage.after(HOUR_S) == []
+
+
+@given(
+    moves=st.lists(st.tuples(st.floats(0.0, 900.0), st.floats(-1e6, 1e6), st.booleans()), min_size=1, max_size=12),
+    duration_s=st.floats(1.0, 3600.0),
+)
+def test_whatever_is_done_to_the_clock_a_duration_is_a_duration(
+    moves: list[tuple[float, float, bool]], duration_s: float
+) -> None:
+    stage = Stage()
+    stage.caps.hold(replace(OPERATOR, duration_s=duration_s))
+    ends_at = stage.clock.now + duration_s
+    for seconds, step_s, right in moves:
+        stage.clock.offset += step_s
+        stage.clock.right = right
+        assert stage.after(seconds) == (["grid_operator"] if stage.clock.now < ends_at else [])
 
 
 # Several --------------------------------------------------------------------------------------------------------------

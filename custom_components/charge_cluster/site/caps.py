@@ -100,8 +100,8 @@ class Caps:
 
     # What is in force ---------------------------------------------------------------------------------------------
 
-    def look(self) -> bool:
-        """Take note of the time; return whether a cap was lifted by it."""
+    def look(self) -> None:
+        """Take note of the time: what is over is lifted."""
         self._follow_the_wall_clock()
         now = self._clock.monotonic()
         over = [
@@ -111,7 +111,6 @@ class Caps:
         ]
         for place in over:
             self._drop(place)
-        return bool(over)
 
     def ceilings(self) -> tuple[ExternalCap, ...]:
         """Return what a pass must know."""

@@ -5,12 +5,8 @@ Figures of rules change; each stands here with where it comes from, and nowhere 
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-
 from ..engine.guard import CAR_SETTLING_S
 from .dispatch import EXPIRY_SLACK_S
-from .meter import MeterState
-from .readings import guards
 from .settings import SiteSettings
 from .views import FailSafeTime
 
@@ -39,11 +35,10 @@ def section_14a_minimum_w(devices: int) -> float:
     return SECTION_14A_DEVICE_W * (1 + (devices - 1) * factor)
 
 
-def fail_safe_time(settings: SiteSettings, meters: Iterable[MeterState], circuit_id: str) -> FailSafeTime:
-    """Return how long a circuit may be above its cap when something fails."""
-    timeouts = [meter.timeout_s for meter in guards(meters) if meter.settings.circuit_id == circuit_id]
+def fail_safe_time(settings: SiteSettings, meter_timeout_s: float | None) -> FailSafeTime:
+    """Return how long a circuit may be above its cap when something fails; `meter_timeout_s` is that of its guard."""
     return FailSafeTime(
-        detection_s=round(max(timeouts, default=0.0), 1),
+        detection_s=0.0 if meter_timeout_s is None else round(meter_timeout_s, 1),
         validity_s=settings.validity_s + EXPIRY_SLACK_S,
         reaction_s=PASS_S + WIRE_S + CAR_SETTLING_S,
     )

@@ -29,6 +29,11 @@ def guard_readings(meters: Iterable[MeterState], unguarded: Collection[str]) -> 
     return readings | dict.fromkeys(unguarded)
 
 
+def guard_timeouts(meters: Iterable[MeterState]) -> dict[str, float]:
+    """Return the age, in s, from which the guard of each circuit is not believed."""
+    return {meter.settings.circuit_id: meter.timeout_s for meter in guards(meters)}
+
+
 def generation_readings(meters: Iterable[MeterState]) -> dict[str, MeterReading | None]:
     """Return what is fed in below each circuit where a meter tells it."""
     return {

@@ -17,7 +17,7 @@ from .grid_rules import PASS_S, WIRE_S, fail_safe_time
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
 from .proof import amps_text
-from .readings import guards
+from .readings import guard_timeouts, guards
 from .records import SiteRecords
 from .settings import SiteSettings
 from .views import G100_ALLOWED_S, CircuitView
@@ -47,6 +47,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
                 for circuit_id in site.paths[connector.circuit_id]:
                     power[circuit_id] += drawn
     intervals = {meter.settings.circuit_id: meter.interval_s for meter in guards(meters.values())}
+    timeouts = guard_timeouts(meters.values())
     views = {}
     for circuit_id, circuit in decision.circuits.items():
         interval = max((intervals.get(above, 0.0) for above in site.paths[circuit_id]), default=0.0)
@@ -67,7 +68,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             charging=circuit.charging,
             caps=caps.of(circuit_id),
             exposure=exposures.view(circuit_id),
-            fail_safe=fail_safe_time(settings, meters.values(), circuit_id),
+            fail_safe=fail_safe_time(settings, timeouts.get(circuit_id)),
         )
     return views
 
@@ -177,8 +178,9 @@ def _cap_problems(
 ) -> list[Problem]:
     """Return the circuits that a customer limitation scheme holds more slowly than it may."""
     found = []
+    timeouts = guard_timeouts(meters.values())
     for circuit_id, sources in caps.sources().items():
-        time = fail_safe_time(settings, meters.values(), circuit_id)
+        time = fail_safe_time(settings, timeouts.get(circuit_id))
         if CapSource.G100 not in sources or time.fits_g100:
             continue
         figures = {
