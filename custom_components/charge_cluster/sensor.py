@@ -357,6 +357,13 @@ OVERLOAD_EXPOSURE = CircuitSensorDescription(
 )
 """A report of what has happened, so that it can wait like a measurement."""
 
+DEMAND = CircuitSensorDescription(
+    **named("demand"),
+    **MEASURED_WATTS,
+    value_fn=lambda view: view.demand_w,
+)
+"""The mean power of the running clock window, if nothing more flowed in it."""
+
 CIRCUIT_SENSORS = (
     CircuitSensorDescription(
         **named("external_cap"),
@@ -512,16 +519,15 @@ def connector_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterabl
 def circuit_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
     """Return the sensors of a circuit, without the phases that its site does not have."""
     phases = (sensor for phase in phases_of(coordinator) for sensor in circuit_phase_sensors(phase))
-    exposure = replace(OVERLOAD_EXPOSURE, entity_registry_enabled_default=has_device(coordinator, subject))
-    return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS, exposure))(coordinator, subject)
-
-
-def has_device(coordinator: SiteCoordinator, subject: Subject) -> bool:
-    """Return whether it is told what protects a circuit: without it there is no curve to use up."""
-    return any(
-        circuit.circuit_id == subject.subject_id and circuit.device is not None
-        for circuit in coordinator.site.settings.circuits
+    settings = next((c for c in coordinator.site.settings.circuits if c.circuit_id == subject.subject_id), None)
+    # Where nobody told what protects a circuit there is no curve to use up, and without a cap no window to follow.
+    told = settings is not None and settings.device is not None
+    capped = settings is not None and settings.demand_kw is not None
+    special = (
+        replace(OVERLOAD_EXPOSURE, entity_registry_enabled_default=told),
+        replace(DEMAND, entity_registry_enabled_default=capped),
     )
+    return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS, *special))(coordinator, subject)
 
 
 def meter_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:

@@ -234,6 +234,19 @@ async def test_a_meter_that_is_lost_is_told_at_once(hass: HomeAssistant) -> None
     assert supply.state("sensor", "load_l1").state == STATE_UNKNOWN
 
 
+async def test_demand_is_shown_where_it_is_capped(hass: HomeAssistant) -> None:
+    show_meter(hass, 20.0, 15.0, 5.0)
+    meter = a_meter("Main", METER_ENTITIES)
+    west = a_cluster("West")
+    entry = await set_up(hass, a_site(free_port(), west, meter, demand=40.0, demand_window=30))
+
+    demand = await Told.of_supply(hass, entry).until("sensor", "demand", lambda state: state.state != STATE_UNKNOWN)
+
+    assert 0.0 <= float(demand.state) <= 40.0
+    assert demand.attributes["unit_of_measurement"] == "kW"
+    assert "sensor.demand" not in enabled(hass, entry, subentry_called(entry, "West").subentry_id)
+
+
 async def test_overload_exposure_is_shown_where_a_device_is_told(hass: HomeAssistant) -> None:
     west, east = a_cluster("West", device_kind="mcb_c", device_rated=40.0), a_cluster("East")
     entry = await set_up(hass, a_site(free_port(), west, east))

@@ -66,6 +66,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             reaction_time_s=round(interval + PASS_S + WIRE_S + CAR_SETTLING_S, 1),
             waiting=circuit.waiting,
             charging=circuit.charging,
+            demand_w=None if circuit.demand_w is None else round(circuit.demand_w),
             caps=caps.of(circuit_id),
             exposure=exposures.view(circuit_id),
             fail_safe=fail_safe_time(settings, timeouts.get(circuit_id)),

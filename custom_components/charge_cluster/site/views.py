@@ -166,6 +166,8 @@ class CircuitView:
     """Vehicles that wait for a place."""
     charging: int
     """Vehicles that draw current."""
+    demand_w: float | None = None
+    """Mean power of the running clock window if nothing more flowed in it; None: there is no demand cap."""
     caps: tuple[CapView, ...] = ()
     """Ceilings from outside that are in force, the lowest first."""
     exposure: ExposureView | None = None
