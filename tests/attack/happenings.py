@@ -384,6 +384,9 @@ def _boot_all(world: World) -> None:
 
 def heal(world: World) -> None:
     """Make everything well: promises of service are judged then."""
+    if not world.host_up:
+        return
+    world.tell("heal")
     for post in world.posts.values():
         if post.mood is not Mood.OBEYS or post.late_s:
             take_mood(world, post, Mood.OBEYS, 0.0)

@@ -19,12 +19,12 @@ def cars(draw: st.DrawFn) -> CarSpec:
     """Draw a car."""
     return CarSpec(
         name="car",
-        phases=draw(st.sampled_from((3, 3, 1, 2))),
-        maximum_a=draw(st.sampled_from((32.0, 16.0, 32.0, 10.0))),
-        draws_at_most_a=draw(st.sampled_from((None, None, None, 8.0))),
-        reaction_s=draw(st.sampled_from((2.0, 5.0, 8.0, SLOWEST_CAR_S))),
-        ramp_a_per_s=draw(st.sampled_from((4.0, 32.0))),
-        ends_after_s=draw(st.sampled_from((None, None, None, 60.0))),
+        phases=draw(st.sampled_from((3, 3, 3, 1, 2))),
+        maximum_a=draw(st.sampled_from((32.0, 32.0, 32.0, 16.0))),
+        draws_at_most_a=draw(st.sampled_from((None, None, None, None, 8.0))),
+        reaction_s=draw(st.sampled_from((2.0, SLOWEST_CAR_S, 5.0, 8.0))),
+        ramp_a_per_s=draw(st.sampled_from((32.0, 4.0))),
+        ends_after_s=draw(st.sampled_from((None, None, None, None, None, 90.0))),
         battery_kwh=200.0,
         soc=0.1,
     )
@@ -36,13 +36,12 @@ def plans(draw: st.DrawFn) -> SitePlan:
     shape = draw(st.sampled_from(((), (0,), (0, 0), (0, 1), (0, 1, 1))))
     parents: tuple[int | None, ...] = (None, *shape)
     ratings = [
-        draw(st.sampled_from((32.0, 40.0, 63.0, 80.0, 125.0) if parent is None else (20.0, 32.0, 50.0, 63.0)))
-        for parent in parents
+        draw(st.sampled_from((40.0, 63.0, 32.0, 80.0) if parent is None else (32.0, 20.0, 50.0))) for parent in parents
     ]
     totals = [0.0] * len(parents)
     own = [0.0] * len(parents)
     for index, parent in enumerate(parents):
-        part = draw(st.sampled_from((0.2, 0.0, 0.4, 0.7)))
+        part = draw(st.sampled_from((0.3, 0.0, 0.5)))
         totals[index] = part * ratings[index]
         if parent is not None:
             children = parents.count(parent)
@@ -70,7 +69,7 @@ def plans(draw: st.DrawFn) -> SitePlan:
             )
         )
     single_phase = draw(st.sampled_from((False, False, False, True)))
-    count = draw(st.integers(2, 6))
+    count = draw(st.integers(2, 7))
     posts = []
     for index in range(count):
         two = index < 2 and draw(st.sampled_from((False, False, True)))

@@ -359,6 +359,7 @@ class Post:
             return
         if isinstance(event, TransactionStopped):
             self.sockets[event.connector].known = None
+            self.sockets[event.connector].promise = None
         self._tell(event)
 
     def _keep_promise(self, socket: Socket) -> None:

@@ -42,8 +42,8 @@ SEARCH = settings(
 )
 
 WHICH = st.integers(0, 7)
-PAUSES = st.sampled_from((0.5, 2.0, 4.0, 0.5, 8.0, 15.0))
-PARTS = st.sampled_from((1.0, 0.0, 0.5, 0.2, 0.8))
+PAUSES = st.sampled_from((4.0, 0.5, 12.0, 1.5, 20.0, 30.0))
+PARTS = st.sampled_from((1.0, 0.0, 1.0, 0.5, 0.8))
 MEMORIES = st.sampled_from((0, 1, 12, None))
 
 
@@ -54,7 +54,7 @@ class Attack(RuleBasedStateMachine):
         super().__init__()
         self.world: World
 
-    @initialize(plan=plans(), plugged=st.lists(cars(), max_size=8), part=PARTS)
+    @initialize(plan=plans(), plugged=st.lists(cars(), min_size=6, max_size=9), part=PARTS)
     def begin(self, plan: SitePlan, plugged: list[CarSpec], part: float) -> None:
         self.world = World(plan)
         for circuit_id in self.world.circuits:
@@ -64,7 +64,7 @@ class Attack(RuleBasedStateMachine):
         self.world.run(6.0)
         for (post, socket), car in zip(self.world.sockets, plugged, strict=False):
             self.world.at_once(happenings.plug, post, socket, car, 1.0)
-        self.world.run(30.0)
+        self.world.run(60.0)
 
     def _socket(self, which: int) -> tuple[Post, Socket]:
         return self.world.sockets[which % len(self.world.sockets)]
@@ -86,17 +86,17 @@ class Attack(RuleBasedStateMachine):
         self.world.at_once(happenings.unplug, *self._socket(which))
         self._pass(then)
 
-    @rule(which=WHICH, parts=st.tuples(PARTS, PARTS, PARTS), then=PAUSES)
+    @rule(which=WHICH, parts=st.tuples(PARTS, PARTS, PARTS) | PARTS.map(lambda part: (part,) * 3), then=PAUSES)
     def jump(self, which: int, parts: tuple[float, float, float], then: float) -> None:
         self.world.at_once(happenings.jump, self._circuit(which), parts)
         self._pass(then)
 
-    @rule(which=WHICH, part=PARTS, then=PAUSES)
-    def jump_on_all_phases(self, which: int, part: float, then: float) -> None:
-        self.world.at_once(happenings.jump, self._circuit(which), (part, part, part))
-        self._pass(then)
-
-    @rule(which=WHICH, mood=st.sampled_from(Mood), late_s=st.sampled_from((0.0, 0.0, 2.0, 6.0)), then=PAUSES)
+    @rule(
+        which=WHICH,
+        mood=st.sampled_from((Mood.OBEYS, *Mood, Mood.OBEYS)),
+        late_s=st.sampled_from((0.0, 0.0, 2.0, 6.0)),
+        then=PAUSES,
+    )
     def mood(self, which: int, mood: Mood, late_s: float, then: float) -> None:
         self.world.at_once(happenings.take_mood, self._socket(which)[0], mood, late_s)
         self._pass(then)
@@ -115,7 +115,7 @@ class Attack(RuleBasedStateMachine):
         which=WHICH,
         seconds=st.sampled_from((0.5, 3.0, 12.0)),
         resumes=st.booleans(),
-        forgets=st.sampled_from((False, False, True)),
+        forgets=st.sampled_from((False, False, False, True)),
         then=PAUSES,
     )
     def cut_power(self, which: int, seconds: float, resumes: bool, forgets: bool, then: float) -> None:
@@ -124,19 +124,38 @@ class Attack(RuleBasedStateMachine):
 
     @rule(
         which=WHICH,
-        what=st.sampled_from(("lag", "well", "silent", "phase", "frozen", "well")),
-        lag_s=st.sampled_from((0.0, 5.0, 20.0, 60.0)),
+        what=st.sampled_from(("lag", "well", "silent", "phase", "well", "frozen", "well")),
+        lag_s=st.sampled_from((0.0, 2.0, 5.0, 20.0, 60.0)),
         then=PAUSES,
     )
     def trouble_meter(self, which: int, what: str, lag_s: float, then: float) -> None:
         self.world.at_once(happenings.trouble_meter, self._circuit(which), what, lag_s)
         self._pass(then)
 
-    @rule(which=WHICH, cap_a=st.sampled_from((None, 6.0, 10.0)), enabled=st.booleans(), priority=st.integers(0, 2))
-    def wish(self, which: int, cap_a: float | None, enabled: bool, priority: int) -> None:
-        wished = ConnectorWish(cap_a=cap_a, enabled=enabled, priority=priority)
-        self.world.at_once(happenings.wish, self._socket(which)[1], wished)
-        self._pass(2.0)
+    @rule(which=WHICH, cap_a=st.sampled_from((None, 6.0, None, 10.0)), priority=st.integers(0, 2), then=PAUSES)
+    def wish(self, which: int, cap_a: float | None, priority: int, then: float) -> None:
+        self.world.at_once(happenings.wish, self._socket(which)[1], ConnectorWish(cap_a=cap_a, priority=priority))
+        self._pass(then)
+
+    @rule(which=WHICH, others=WHICH, off_s=st.sampled_from((3.0, 15.0, 30.0)), then=PAUSES)
+    def switch_off_and_on(self, which: int, others: int, off_s: float, then: float) -> None:
+        self.world.at_once(happenings.wish, self._socket(which)[1], ConnectorWish(enabled=False))
+        self.world.run(off_s)
+        self.world.at_once(happenings.wish, self._socket(others)[1], ConnectorWish(enabled=which != others))
+        self.world.at_once(happenings.wish, self._socket(which)[1], ConnectorWish())
+        self._pass(then)
+
+    @rule(which=WHICH, car=cars(), then=PAUSES)
+    def swap(self, which: int, car: CarSpec, then: float) -> None:
+        self.world.at_once(happenings.unplug, *self._socket(which))
+        self.world.run(2.0)
+        self.world.at_once(happenings.plug, *self._socket(which), car, 0.5)
+        self._pass(then)
+
+    @rule(then=st.sampled_from((20.0, 45.0)))
+    def mend(self, then: float) -> None:
+        self.world.at_once(happenings.heal)
+        self._pass(then)
 
     @rule(which=WHICH, part=st.sampled_from((1.0, 0.9, 0.7)), then=PAUSES)
     def rate(self, which: int, part: float, then: float) -> None:
@@ -182,7 +201,7 @@ class Attack(RuleBasedStateMachine):
         happenings.outage(self.world, seconds, host_too=host_too, memory=memory)
         self._pass(then)
 
-    @rule(away_s=st.sampled_from((2.0, 8.0, 25.0, 45.0)), orderly=st.booleans(), memory=MEMORIES, then=PAUSES)
+    @rule(away_s=st.sampled_from((2.0, 8.0, 20.0, 45.0)), orderly=st.booleans(), memory=MEMORIES, then=PAUSES)
     def restart(self, away_s: float, orderly: bool, memory: int | None, then: float) -> None:
         happenings.restart(self.world, away_s, orderly=orderly, memory=memory)
         self._pass(then)
@@ -195,7 +214,7 @@ class Attack(RuleBasedStateMachine):
             self.world.at_once(happenings.step_post_clock, self._socket(which)[0], seconds)
         self._pass(then)
 
-    @precondition(lambda self: self.world.loop.time() > 1100.0 and not self.world.totals_deaths)
+    @precondition(lambda self: self.world.loop.time() > 1400.0 and not self.world.totals_deaths)
     @rule(power_cycle=st.booleans(), memory=MEMORIES)
     def everything_dies(self, power_cycle: bool, memory: int | None) -> None:
         happenings.everything_dies(self.world, power_cycle=power_cycle, memory=memory)

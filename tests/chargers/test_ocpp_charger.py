@@ -416,3 +416,18 @@ async def test_nobody_is_started_where_not_everybody_may_charge(scene: Scene) ->
     await scene.status("Preparing")
     await asyncio.sleep(60)
     assert scene.point.calls("RemoteStartTransaction") == []
+
+
+@virtually
+async def test_a_promise_ends_with_its_transaction(scene: Scene) -> None:
+    await scene.status("Preparing")
+    await scene.charger.provision_fallback(1, 0)
+    transaction = await scene.start()
+    assert await scene.order(16) is LimitOutcome.ACCEPTED
+    before = len(scene.limits())
+    await scene.point.stop(transaction)
+    await scene.status("Available")
+    await scene.status("Preparing")
+    await scene.start()
+    await asyncio.sleep(2)
+    assert len(scene.limits()) == before

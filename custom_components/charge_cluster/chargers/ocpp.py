@@ -289,6 +289,8 @@ class OcppCharger:
             case Unreachable():
                 self._tell(WentOffline())
             case Rebooted(device=device):
+                for connector in self._connectors.values():
+                    connector.promise = None
                 self._tell(Booted(identity=_identity(device)))
             case LimitAnsweredLate():
                 # The site heard UNKNOWN and goes on from there; the answer made the charger reachable again.
@@ -319,6 +321,8 @@ class OcppCharger:
                 if not report.late:
                     connector.transaction = None
                     connector.flowing_a = 0.0
+                    # It was for this transaction: the next one would get a limit that nobody counts.
+                    connector.promise = None
                 self._tell(_stopped(report))
 
     def _take_status(self, connector: _Connector, status: StatusReported) -> None:

@@ -175,6 +175,19 @@ def took_over(bound: DrawBound, amps: float, now: float) -> DrawBound:
     )
 
 
+def transaction_began(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after a transaction began: the permanent fallback governs.
+
+    What was promised to the connector while it was idle is sent anew for the transaction, without another word from
+    here; until an order for the transaction is accepted it counts as in flight.
+    """
+    fallback = fallback_of(connector, bound)
+    began = took_over(bound, fallback, now)
+    binds = bound.limit_a is not None and (bound.expires_at is None or now < bound.expires_at)
+    promised = max((*bound.in_flight, bound.limit_a if bound.limit_a is not None and binds else 0.0))
+    return sent(began, promised, now) if promised > fallback + SAME_A else began
+
+
 def fallback_sent(bound: DrawBound, fallback_a: float) -> DrawBound:
     """Return the bound after a fallback was sent: until the answer either of the two may hold."""
     return bound if bound.fallback_a is None else replace(bound, fallback_a=max(bound.fallback_a, fallback_a))

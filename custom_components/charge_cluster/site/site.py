@@ -410,8 +410,7 @@ class Site:
     def _transaction_started(self, state: ConnectorState, event: TransactionStarted, now: float) -> None:
         self._sessions.transaction_started(state, event)
         if not event.resumed:
-            # A transaction begins under the permanent fallback; what was ordered before it does not carry over.
-            state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
+            state.bound = guard.transaction_began(state.bound, state.connector, now)
 
     def _transaction_stopped(self, state: ConnectorState, event: TransactionStopped, now: float) -> None:
         self._sessions.transaction_stopped(state, event)
