@@ -485,3 +485,34 @@ async def test_many_dial_in_at_once_and_all_are_set_up(central: CentralSystem, d
     await asyncio.gather(*(point.boot() for point in points))
     await asyncio.gather(*(point.was_asked("ChangeConfiguration") for point in points))
     assert all(central.conversation(identity).online for identity in identities)
+
+
+# -- shut out for a while --------------------------------------------------------------------------------------------
+
+
+async def test_one_that_is_shut_out_is_hung_up_on_and_refused_until_the_door_opens(central: CentralSystem) -> None:
+    client = await RawClient.dial(central.port, "/CP1")
+    assert (await client.call("Heartbeat", {}))[0] == 3
+    central.shut_out("CP1", 60.0)
+    await until(lambda: not central.conversation("CP1").online)
+    for _ in range(2):
+        with pytest.raises(Refused) as refused:
+            await RawClient.dial(central.port, "/CP1")
+        assert refused.value.status == 503
+    assert central.knocks("CP1") == 2
+    other = await RawClient.dial(central.port, "/CP2")
+    assert (await other.call("Heartbeat", {}))[0] == 3
+    central.shut_out("CP1", 0.0)
+    again = await RawClient.dial(central.port, "/CP1")
+    assert (await again.call("Heartbeat", {}))[0] == 3
+    assert central.knocks("CP1") == 0
+    for each in (client, other, again):
+        each.abort()
+
+
+async def test_the_door_opens_by_itself(central: CentralSystem) -> None:
+    central.shut_out("CP1", 0.05)
+    await asyncio.sleep(0.06)  # its time is what this is about
+    client = await RawClient.dial(central.port, "/CP1")
+    assert (await client.call("Heartbeat", {}))[0] == 3
+    client.abort()
