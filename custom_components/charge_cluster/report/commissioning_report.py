@@ -29,6 +29,8 @@ UNSEEN = ("transformer", "frozen", "ratio", "rotation", "rating", "hidden_load",
 
 TO_SIGN = ("name", "company", "date", "signature")
 TO_TAKE_OVER = ("name", "date", "signature")
+SIGNED_MM = 75.0
+"""What is signed stands on one page with where it is signed."""
 
 
 def commissioning_report(facts: ReportFacts, words: Mapping[str, str]) -> bytes:
@@ -53,7 +55,7 @@ class _Writer:
         self._sheet = Sheet(
             title=f"{self._say('title')}: {facts.settings.name}",
             foot=f"{facts.settings.name} · {self._moment(facts.made_at)} · {self._say('not_protective_short')}",
-            page=self._say("page"),
+            page=self._say("page", page="{page}", pages="{pages}"),
             made_at=facts.made_at,
         )
 
@@ -294,10 +296,10 @@ class _Writer:
             self._sheet.item(self._say(f"unseen_{fault}"))
 
     def _signatures(self) -> None:
-        self._sheet.heading(self._say("tested_by"))
+        self._sheet.heading(self._say("tested_by"), followed_by=SIGNED_MM)
         self._sheet.paragraph(self._say("tested_by_explained"))
         self._sheet.lines_to_sign([self._say(f"sign_{name}") for name in TO_SIGN])
-        self._sheet.subheading(self._say("taken_over_by"), followed_by=50.0)
+        self._sheet.subheading(self._say("taken_over_by"), followed_by=SIGNED_MM)
         self._sheet.lines_to_sign([self._say(f"sign_{name}") for name in TO_TAKE_OVER])
 
     def _fonts(self) -> None:

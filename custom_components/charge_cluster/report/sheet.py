@@ -107,9 +107,9 @@ class Sheet:
         self._write(below, size=HEADING)
         self.space(3.0)
 
-    def heading(self, text: str) -> None:
-        """Begin a part."""
-        self._need(KEEP_TOGETHER)
+    def heading(self, text: str, *, followed_by: float = KEEP_TOGETHER) -> None:
+        """Begin a part; so much must follow it on the page."""
+        self._need(followed_by)
         self.space(4.0)
         self._write(text, size=HEADING, style="B")
         self.space(1.0)
