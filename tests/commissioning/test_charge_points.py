@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from custom_components.charge_cluster.engine.model import PhaseAmps
+from custom_components.charge_cluster.engine.model import PhaseAmps, Reason
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding, Verdict
 from custom_components.charge_cluster.site.commissioning.runner import AlreadyRunning, UnknownSubject
 from custom_components.charge_cluster.site.problems import ProblemKey
@@ -327,14 +327,19 @@ def test_others_go_on_charging_and_the_ceiling_holds_while_one_is_tested(loop: V
         await stage.run(120)
         least = 99.0
 
+        reasons = set()
+
         def watch(_after: float) -> None:
             nonlocal least
             least = min(least, stage.truth.outlets["P2"].drawn[0])
+            reasons.add(stage.site.connectors["p1/1"].reason)
 
         found = await stage.commission("p1/1", simulate=True, meanwhile=watch)
         assert found[Check.LIMIT_RESPONSE].verdict is Verdict.PASSED
         assert found[Check.CONNECTION_LOSS].verdict is Verdict.PASSED
         assert least >= 6.0
+        assert Reason.COMMISSIONING in reasons
+        assert Reason.USER_CAP not in reasons
 
     play(a_stage(loop, 4, supply_a=120.0, declared_a=60.0), story)
 

@@ -98,6 +98,8 @@ class Reason(StrEnum):
     """The difference between phases, or the neutral conductor, has no more room."""
     RESTARTING = "restarting"
     """After an outage vehicles start one after the other, at random moments."""
+    COMMISSIONING = "commissioning"
+    """A commissioning test holds it there for a moment."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -165,7 +167,9 @@ class Connector:
     fallback_a: float = 0.0
     """Amps it goes to by itself when it hears nothing."""
     cap_a: float | None = None
-    """Set by a user."""
+    """Set by a user, or by a test under way."""
+    cap_reason: Reason = Reason.USER_CAP
+    """Whose cap that is."""
     enabled: bool = True
     """A user may switch charging off."""
     priority: int = 0

@@ -119,7 +119,7 @@ def _want(seat: Seat, now: float) -> None:
         seat.own_target = connector.fallback_a
         seat.own_reason = Reason.NO_VEHICLE
     elif seat.upper < seat.lower:
-        seat.own_reason = Reason.USER_CAP
+        seat.own_reason = connector.cap_reason
     elif _ignores(seat, now) or _unanswered(facts, now):
         # It counts at what it may draw; it is asked for its minimum, and the others pay for the rest.
         seat.fixed = seat.worst

@@ -244,7 +244,7 @@ def _why_shared(seat: Seat, budget: Budget) -> Reason:
         return Reason.VEHICLE_TAKES_LESS
     connector = seat.connector
     if connector.cap_a is not None and connector.cap_a < connector.maximum_a:
-        return Reason.USER_CAP
+        return connector.cap_reason
     return Reason.FULL_POWER
 
 

@@ -21,6 +21,7 @@ from ..engine.model import (
     Connector,
     DemandCap,
     PhaseAmps,
+    Reason,
     SiteModel,
 )
 from ..engine.topology import TopologyError, paths_of
@@ -166,6 +167,7 @@ def connectors_of(
             step_a=charge_point.step_a,
             fallback_a=charge_point.fallback_a,
             cap_a=facts.capped(wish.cap_a),
+            cap_reason=Reason.USER_CAP if facts.capped(wish.cap_a) == wish.cap_a else Reason.COMMISSIONING,
             enabled=wish.enabled,
             priority=charge_point.priority if wish.priority is None else wish.priority,
             settling_s=facts.settling_s,
