@@ -28,6 +28,7 @@ from .host_clock import HostClock
 from .meters.entity import entity_meters
 from .newcomers import discover_again, watch_newcomers
 from .repairs import async_watch_problems
+from .report_download import ReportView
 from .services import async_setup_services
 from .site.installation import CannotListen, Installation, PortInUse
 from .site.proof import SettingsError
@@ -52,6 +53,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     del config
     hass.data[DOMAIN_DATA] = Domain()
     async_setup_services(hass)
+    hass.http.register_view(ReportView)
 
     @callback
     def ignored_no_more(entry: ConfigEntry) -> None:

@@ -12,7 +12,7 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import acceptance, caps, commands, commissioning, drivers, explain, records
+from .actions import acceptance, caps, commands, commissioning, drivers, explain, records, report
 from .const import DOMAIN
 
 
@@ -82,6 +82,12 @@ ACTIONS = (
         schema=commissioning.GET_COMMISSIONING,
         answers=SupportsResponse.ONLY,
         for_everybody=True,
+    ),
+    Action(
+        name="commissioning_report",
+        act=report.commissioning_report,
+        schema=report.COMMISSIONING_REPORT,
+        answers=SupportsResponse.ONLY,
     ),
     Action(name="set_driver", act=drivers.set_driver, schema=drivers.SET_DRIVER),
     Action(name="remove_driver", act=drivers.remove_driver, schema=drivers.REMOVE_DRIVER),

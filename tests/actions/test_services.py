@@ -24,7 +24,7 @@ WORDS: dict[str, Any] = json.loads((INTEGRATION / "translations" / "en.json").re
 ICONS: dict[str, Any] = json.loads((INTEGRATION / "icons.json").read_text())
 
 FOR_EVERYBODY = {"get_sessions", "get_limits", "get_demand", "explain", "get_commissioning"}
-ANSWERING = FOR_EVERYBODY | {"accept_charge_points", "get_drivers", "commission"}
+ANSWERING = FOR_EVERYBODY | {"accept_charge_points", "get_drivers", "commission", "commissioning_report"}
 NEEDED: dict[str, Any] = {
     "operative": True,
     "identities": ["CP9"],
