@@ -1,6 +1,7 @@
 """What commissioning found is kept as a history, bounded for each test."""
 
 from dataclasses import replace
+from typing import Any
 
 from custom_components.charge_cluster.ledger import Ledger
 from custom_components.charge_cluster.ledger.findings import KEPT_OF_EACH, FindingRecord
@@ -8,7 +9,7 @@ from custom_components.charge_cluster.ledger.findings import KEPT_OF_EACH, Findi
 from .records import NOON
 
 
-def a_finding(at: float = NOON, **changes: object) -> FindingRecord:
+def a_finding(at: float = NOON, **changes: Any) -> FindingRecord:
     record = FindingRecord(
         site_id="site",
         subject="cp1/1",
