@@ -22,7 +22,8 @@ pytestmark = [
 
 PICTURES = Path(__file__).resolve().parents[2] / "test-results"
 ALL_CHARGE_WITHIN_S = 90.0
-SHOWN_WITHIN_MS = 20_000.0
+SHOWN_WITHIN_MS = 60_000.0
+CHARGES_WITHIN_MS = 60_000.0
 
 
 @pytest.fixture
@@ -54,8 +55,8 @@ async def test_a_person_logs_in_and_sees_the_site_and_a_charge_point_live(opened
     await _picture(page, "discovered")
 
     await go_to(page, f"{stage.client.url}/config/devices/device/{await stage.device_of('P01')}")
-    await _shows_amps(page, "Limit", at_least=6.0)
-    await witness.sees(lambda: witness.supply_a() > 50.0, within_s=60.0, what="both cars draw all that they take")
+    await _shows_charging(page, "Limit")
+    await witness.sees(lambda: witness.supply_a() > 50.0, within_s=120.0, what="both cars draw all that they take")
     limit = await stage.entity_of("P01", "limit")
     before = await stage.shows(limit, is_number, within_s=10.0)
     witness.site.set_base_load("supply", (38.0, 38.0, 38.0))
@@ -80,13 +81,10 @@ async def _log_in(browser: Browser, stage: Stage) -> None:
     await page.close()
 
 
-async def _shows_amps(page: Page, name: str, *, at_least: float) -> None:
-    """See that a row of the page shows a current."""
+async def _shows_charging(page: Page, name: str) -> None:
+    """See that a row of the page shows a current that a car charges with (6 A or more), be it after a pause."""
     row = page.locator("hui-sensor-entity-row, hui-number-entity-row").filter(has_text=name).first
-    await expect(row).to_contain_text(re.compile(r"\d\s*A"), timeout=SHOWN_WITHIN_MS)
-    figure = re.search(r"([\d.]+)\s*A", await row.aria_snapshot())
-    assert figure is not None
-    assert float(figure[1]) >= at_least
+    await expect(row).to_contain_text(re.compile(r"\b([6-9]|[1-9]\d+)(\.\d+)?\s*A"), timeout=CHARGES_WITHIN_MS)
 
 
 async def _picture(page: Page, name: str) -> None:
