@@ -277,6 +277,7 @@ class World:
         self.unjudged_until: dict[str, float] = {}
         self.disturbed_at = self.loop.time()
         self.stale_since: dict[str, float] = {}
+        self.stale_until: dict[str, float] = {}
         self.story: deque[str] = deque(maxlen=60)
         self._over: dict[tuple[str, int], Over] = {}
         self._steps = 0
@@ -478,7 +479,8 @@ class World:
             if meter.lost_phase or now - meter.told_at > self.timeout_s(key) + 1.0:
                 self.stale_since.setdefault(key, now)
             else:
-                self.stale_since.pop(key, None)
+                if self.stale_since.pop(key, None) is not None:
+                    self.stale_until[key] = now
 
     def _note_unruly(self, now: float) -> None:
         for post, socket in self.sockets:
@@ -519,8 +521,8 @@ class World:
         kept = [excuse for excuse in self.excuses if excuse.circuit_id == circuit_id and now <= excuse.runs_out_at]
         active = [excuse for excuse in kept if now <= excuse.until]
         covered = sum(excuse.amps[phase] for excuse in active)
-        nobody = self._beyond_control(circuit_id, phase, now)
-        covered += min(sum(e.amps[phase] for e in kept if e not in active), max(0.0, nobody))
+        nobody = max(0.0, self._beyond_control(circuit_id, phase, now))
+        covered += min(sum(e.amps[phase] for e in kept if e not in active), nobody)
         covered = max(covered, self._beyond_us(circuit_id, phase))
         if excess > covered + 0.01:
             raise Fault(
@@ -547,8 +549,15 @@ class World:
         total = self.truth.base_load(circuit_id)[phase] + self.foreign_a(circuit_id)[phase]
         beyond = max(0.0, total - self.circuits[circuit_id].rating_a[phase])
         # What hangs on a circuit without a meter and was removed is a base load that nobody declared.
-        undeclared = 0.0 if circuit_id in self.meters else self.foreign_a(circuit_id, removed_only=True)[phase]
+        undeclared = 0.0 if self._seen(circuit_id) else self.foreign_a(circuit_id, removed_only=True)[phase]
         return max(beyond, undeclared)
+
+    def _seen(self, circuit_id: str) -> bool:
+        """Return whether a meter shows what flows through a circuit, and has for long enough."""
+        meter = self.meters.get(circuit_id)
+        if meter is None or meter.scope is not MeterScope.EVERYTHING or circuit_id in self.stale_since:
+            return False
+        return self.loop.time() - self.stale_until.get(circuit_id, 0.0) > self.reaction_s(circuit_id) + RISES_LATE_S
 
     def foreign_a(self, circuit_id: str, *, removed_only: bool = False) -> PhaseAmps:
         """Return what flows to outlets below a circuit that disobey or do not belong to us."""
