@@ -17,6 +17,8 @@ from pytest_homeassistant_custom_component.typing import (
 )
 
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding, Verdict
+from custom_components.charge_cluster.site.problems import Problem, ProblemKey, Severity
+from custom_components.charge_cluster.site.site import Site
 from tests.report.stage import text_of
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_site, free_port, set_up, subentry_called
 
@@ -140,8 +142,14 @@ async def test_what_is_no_site_or_does_not_run_is_not_found(
 
 
 async def test_the_report_tells_findings_and_open_problems(
-    hass: HomeAssistant, hass_client: ClientSessionGenerator
+    hass: HomeAssistant, hass_client: ClientSessionGenerator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    doubtful = {"charge_point": "CP1", "connector": "1", "found": "16", "fallback": "0", "maximum": "32"}
+    problems = (
+        Problem(key=ProblemKey.FALLBACK_NOT_KEPT, subject="x", severity=Severity.ERROR, placeholders=doubtful),
+        Problem(key=ProblemKey.LEDGER_REPLACED, subject="x", severity=Severity.ERROR, placeholders={"source": "fresh"}),
+    )
+    monkeypatch.setattr(Site, "problems", lambda _site: problems)
     entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
     site = entry.runtime_data.site
     key = f"{subentry_called(entry, 'CP1').subentry_id}/1"
@@ -161,7 +169,9 @@ async def test_the_report_tells_findings_and_open_problems(
     text = text_of(await (await (await hass_client()).get(path_of(entry.entry_id))).read())
 
     assert "After its connection was lost it drew 16 A; its fallback is 0 A." in text
-    assert "CP1 does not keep its fallback" in text
+    assert "CP1 does not keep its fallback Left alone, connector 1 of CP1 at Depot drew 16 A" in text
+    assert "Set a lower hardware maximum" not in text
+    assert "The records were damaged and begin anew" in text
     assert "{" not in text
 
 
