@@ -84,8 +84,8 @@ async def test_g100_stays_at_its_end_and_tells_whether_it_is_in_time(hass: HomeA
     assert answered["g100"] == {
         "detection_s": 5.0,
         "validity_s": 35.0,
-        "reaction_s": 16.1,
-        "total_s": 56.1,
+        "reaction_s": 15.0,
+        "total_s": 55.0,
         "allowed_s": 60.0,
         "fits": True,
     }
