@@ -268,6 +268,21 @@ def test_a_charge_point_that_does_not_fall_back_is_found(loop: VirtualLoop) -> N
     play(a_stage(loop), story)
 
 
+@pytest.mark.parametrize("factor", [0.0, -1.0, 2.0])
+@pytest.mark.parametrize("fallback_a", [0.0, 10.0])
+def test_a_meter_that_is_wrong_tells_of_no_fallback(loop: VirtualLoop, factor: float, fallback_a: float) -> None:
+    async def story(stage: Stage) -> None:
+        stage.odd_meter().factors = (factor, factor, factor)
+        stage.plug("P1")
+        await stage.run(60)
+        stage.post("P1").falls_back = False
+        found = await stage.commission("p1/1", Check.CONNECTION_LOSS, simulate=True)
+        assert why(found[Check.CONNECTION_LOSS]) == "meter_disagrees"
+        assert stage.site.connectors["p1/1"].online
+
+    play(a_stage(loop, fallback_a=fallback_a, supply_a=200.0, declared_a=100.0), story)
+
+
 def test_without_a_meter_the_register_tells_of_the_fallback(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         stage.plug("P1")

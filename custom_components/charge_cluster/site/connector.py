@@ -172,7 +172,7 @@ class ConnectorState:
             soc_percent=self.soc_percent,
             worst_case_a=guard.worst_case_a(connector, bound),
             fallback_a=connector.fallback_a,
-            fallback_confirmed=bound.fallback_a == connector.fallback_a,
+            fallback_confirmed=connector.fallback_kept and bound.fallback_a == connector.fallback_a,
             cap_a=connector.maximum_a if connector.cap_a is None else connector.cap_a,
             enabled=connector.enabled,
             priority=connector.priority,

@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ...engine.model import NOMINAL_VOLTAGE_V, PHASES, PhaseAmps
+from ...engine.model import NOMINAL_VOLTAGE_V, PHASES, MeterScope, PhaseAmps
 from ..dispatch import EXPIRY_SLACK_S
 from . import analysis
 from .analysis import Level
 from .charge_point_tests import Figures, Outcome
 from .findings import Verdict
-from .trial import CHARGES_FROM_A, LEAST_SPREAD_A, NOTHING_FLOWS_A, STEP_S, NoProof, Trial
+from .trial import CHARGES_FROM_A, LEAST_SPREAD_A, NOTHING_FLOWS_A, STEP_S, NoProof, Stair, Trial
 
 ROOM_WITHIN_S = 180.0
 """Others have come down by then to make room for its hardware maximum, or there is none."""
@@ -39,6 +39,9 @@ LEAST_ALONE_S = 30.0
 
 READ_AGAIN_S = 60.0
 """Registers are read at least so often."""
+
+AGREES_WITHIN = 0.25
+"""The meter shows a known step when it is off by no more than this share."""
 
 RESTS_S = 15.0
 """It is left at what it draws for so long, so that the level before is known."""
@@ -182,32 +185,36 @@ def _judged(found: float, fallback: float, figures: Figures) -> Outcome:
 
 
 async def _ready(trial: Trial, fallback: float) -> _Before:
-    """Bring the vehicle to draw well away from the fallback, with room for the worst it may do. Raises NoProof."""
+    """Bring the vehicle to draw well away from the fallback, with room for the worst it may do. Raises NoProof.
+
+    On the way there one step is taken that the meter must show in its right size: one that is blind or the wrong way
+    round would tell of a fallback that never was.
+    """
     low, high = trial.connector.minimum_a, trial.highest_a
-    amps = high if high - fallback >= fallback - low or fallback <= low else low
-    if abs(amps - fallback) < LEAST_SPREAD_A:
+    amps, other = (high, low) if high - fallback >= fallback - low or fallback <= low else (low, high)
+    if min(abs(amps - fallback), high - low) < LEAST_SPREAD_A:
         raise NoProof("step_too_small")
     if not trial.view.online:
         raise NoProof("offline")
     trial.tell("making_room", None)
-    trial.doubt_fallback(cap_a=amps)
+    trial.doubt_fallback(cap_a=other)
     await trial.until(lambda: _room(trial), ROOM_WITHIN_S)
-    await trial.charging(amps)
-    trial.tell("making_room", None)
-    since = trial.now
-    if not await trial.until(lambda: _room(trial) and _rests(trial, since), ROOM_WITHIN_S):
-        raise NoProof("noisy" if _room(trial) else "no_headroom")
+    await trial.charging(other)
+    await _settled(trial)
+    stair = await trial.move(amps)
+    await _settled(trial)
     own = trial.own_level(trial.now, trial.now - 90.0)
     drawn = trial.view.limit_a if own is None else max(own)
     used = analysis.terminals_in_use([own]) if own is not None else ()
     if abs(drawn - fallback) < CHARGES_FROM_A:
         raise NoProof("step_too_small")
     phases = _supply_phases(trial, used)
-    meter_id = next((meter.meter_id for meter in trial.meters() if meter.scope != "all_but_evs"), None)
+    meter_id = next((m.meter_id for m in trial.meters() if m.scope is not MeterScope.ALL_BUT_EVS), None)
     level = None
     if meter_id is not None:
         window = trial.window_s(meter_id)
         level = analysis.level(trial.witness.meter_samples(meter_id), trial.now - window, trial.now)
+        _check_meter(trial, meter_id, stair, phases, drawn)
     register = trial.witness.registers[-1] if trial.witness.registers else None
     if level is None and register is None:
         raise NoProof("no_meter")
@@ -219,6 +226,26 @@ async def _ready(trial: Trial, fallback: float) -> _Before:
         phases=phases,
         register=register,
     )
+
+
+async def _settled(trial: Trial) -> None:
+    """Wait until what it draws has been the same for a while, with room for the worst. Raises NoProof."""
+    trial.tell("making_room", None)
+    since = trial.now
+    if not await trial.until(lambda: _room(trial) and _rests(trial, since), ROOM_WITHIN_S):
+        raise NoProof("noisy" if _room(trial) else "no_headroom")
+
+
+def _check_meter(trial: Trial, meter_id: str, stair: Stair, phases: tuple[int, ...], drawn_a: float) -> None:
+    """Raise NoProof where the meter did not show the step before in its right size."""
+    before, after = trial.meter_level(meter_id, stair.at), trial.meter_level(meter_id, trial.now)
+    own = trial.own_level(stair.at + 1.0, stair.at - 60.0)
+    if before is None or after is None:
+        raise NoProof("meter_disagrees")
+    step = drawn_a - (stair.before_a if own is None else max(own))
+    shown = analysis.mean_on(analysis.difference(after, before), phases)
+    if abs(shown - step) > AGREES_WITHIN * abs(step):
+        raise NoProof("meter_disagrees")
 
 
 def _room(trial: Trial) -> bool:
