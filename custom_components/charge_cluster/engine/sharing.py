@@ -34,6 +34,11 @@ def admit_candidates(
         return Places(frozenset(seat.connector.connector_id for seat in candidates), ())
     new_turn = memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
     left = [amps - held for amps, held in zip(room, reserve, strict=True)]
+    for seat in candidates:
+        # What a candidate reserves is taken by `admit` itself.
+        if seat.reserve:
+            for row in seat.rows:
+                left[row] += seat.reserve
     return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
 
 
