@@ -76,6 +76,19 @@ def test_a_charge_point_that_does_all_it_should_passes_everything(loop: VirtualL
     play(a_stage(loop, fallback_a=6.0), story)
 
 
+def test_one_that_measures_once_a_minute_is_given_the_time(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.post("P1").sample_every_s = 60.0
+        stage.plug("P1", phases=1)
+        await stage.run(200)
+        found = await stage.commission("p1/1", person=stage.takes("P1"))
+        assert {finding.verdict for finding in found.values()} == {Verdict.PASSED}
+        assert found[Check.LIMIT_RESPONSE].figures["settling_s"] <= 15.0  # type: ignore[operator] # a number here
+        assert stage.site.commissioning.facts("p1/1").settling_s is None, "its own measurements decide"
+
+    play(a_stage(loop, fallback_a=6.0), story)
+
+
 def test_without_a_vehicle_nothing_is_claimed(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         found = await stage.commission("p1/1")
@@ -447,5 +460,37 @@ def test_new_firmware_makes_findings_outdated_and_a_restart_keeps_them(loop: Vir
         await stage.restart(5.0)
         assert stage.site.findings("p1/1")[0].outdated
         assert isinstance(post, OddCharger)
+
+    play(a_stage(loop), story)
+
+
+def test_below_a_cluster_the_meter_of_the_supply_shows_the_steps(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.building = noise(1.0)
+        stage.plug("P2", phases=1)
+        await stage.run(60)
+        found = await stage.commission("p2/1", Check.PHASE_MAP, Check.CONNECTION_LOSS, simulate=True)
+        assert found[Check.PHASE_MAP].verdict is Verdict.PASSED
+        assert found[Check.PHASE_MAP].figures["rotation"] == "l2"
+        assert found[Check.CONNECTION_LOSS].verdict is Verdict.PASSED
+        assert stage.above_s("cluster") == 0.0
+
+    play(a_stage(loop, 2, cluster_a=50.0), story)
+
+
+def test_a_loss_of_the_site_itself_ends_a_run_and_leaves_no_door_shut(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.plug("P1")
+        await stage.run(30)
+        running = loop.create_task(stage.site.commissioning.run("p1/1", [Check.CONNECTION_LOSS], simulate=True))
+        while stage.post("P1").online:
+            await stage.run(1)
+        await stage.restart(5.0)
+        [finding] = await running
+        assert why(finding) == "cancelled"
+        assert stage.post("P1").shut_until < loop.time()
+        await stage.run(60)
+        assert stage.site.connectors["p1/1"].online
+        assert stage.site.connectors["p1/1"].limit_a == 32.0
 
     play(a_stage(loop), story)

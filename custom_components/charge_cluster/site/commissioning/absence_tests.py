@@ -15,7 +15,7 @@ from . import analysis
 from .analysis import Level
 from .charge_point_tests import Figures, Outcome
 from .findings import Verdict
-from .trial import CHARGES_FROM_A, LEAST_SPREAD_A, NOTHING_FLOWS_A, STEP_S, NoProof, Stair, Trial
+from .trial import CHARGES_FROM_A, LEAST_SPREAD_A, LEVEL_WITHIN_S, NOTHING_FLOWS_A, STEP_S, NoProof, Stair, Trial
 
 ROOM_WITHIN_S = 180.0
 """Others have come down by then to make room for its hardware maximum, or there is none."""
@@ -203,7 +203,7 @@ async def _ready(trial: Trial, fallback: float) -> _Before:
     await _settled(trial)
     stair = await trial.move(amps)
     await _settled(trial)
-    own = trial.own_level(trial.now, trial.now - 90.0)
+    own = trial.own_level(trial.now, trial.now - LEVEL_WITHIN_S)
     drawn = trial.view.limit_a if own is None else max(own)
     used = analysis.terminals_in_use([own]) if own is not None else ()
     if abs(drawn - fallback) < CHARGES_FROM_A:
@@ -239,7 +239,7 @@ async def _settled(trial: Trial) -> None:
 def _check_meter(trial: Trial, meter_id: str, stair: Stair, phases: tuple[int, ...], drawn_a: float) -> None:
     """Raise NoProof where the meter did not show the step before in its right size."""
     before, after = trial.meter_level(meter_id, stair.at), trial.meter_level(meter_id, trial.now)
-    own = trial.own_level(stair.at + 1.0, stair.at - 60.0)
+    own = trial.own_level(stair.at + 1.0, stair.at - LEVEL_WITHIN_S)
     if before is None or after is None:
         raise NoProof("meter_disagrees")
     step = drawn_a - (stair.before_a if own is None else max(own))

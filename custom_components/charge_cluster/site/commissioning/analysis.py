@@ -97,6 +97,8 @@ class Response:
     """It was still there then: the delay is proved to be at least as long."""
     settled_s: float | None
     """From then on it stayed where it ends; None: it never did."""
+    unsettled_at_s: float
+    """It was still elsewhere then: it is proved to have taken at least as long."""
     overshoot_a: float
     """The most by which it went beyond where it ends, against the direction of a raise or a reduction."""
     end_a: float
@@ -124,6 +126,7 @@ def response(samples: Sequence[tuple[float, float]], *, at: float, until: float,
         left_after_s=left,
         still_at_s=still,
         settled_s=settled,
+        unsettled_at_s=max((when for when, amps in after if settled is None or when < settled), default=0.0),
         overshoot_a=max(0.0, overshoot),
         end_a=end,
     )

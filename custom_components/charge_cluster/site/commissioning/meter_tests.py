@@ -15,7 +15,7 @@ from . import analysis
 from .analysis import Crossing, Fit, Sight, Step
 from .charge_point_tests import Figures, Outcome
 from .findings import CommissioningTest, Verdict
-from .trial import Bench, NoProof, Stairs, Trial
+from .trial import LEVEL_WITHIN_S, Bench, NoProof, Stairs, Trial
 from .witness import Witness
 
 MOST_VEHICLES = 3
@@ -88,7 +88,7 @@ def _crossings(stairs: Stairs, meter_id: str, steps: Sequence[Step]) -> Iterable
     trial = stairs.trial
     draws = list(trial.witness.draws)
     for stair, step in zip(stairs.taken, steps, strict=False):
-        own = [(at, max(amps)) for at, amps in draws if stair.at - 60.0 < at <= stair.until]
+        own = [(at, max(amps)) for at, amps in draws if stair.at - LEVEL_WITHIN_S < at <= stair.until]
         before = next((amps for at, amps in reversed(own) if at <= stair.at + 1.0), None)
         level = trial.meter_level(meter_id, stair.at)
         if before is None or level is None or max(abs(amps) for amps in step.seen) < analysis.LEAST_STEP_A:

@@ -43,6 +43,13 @@ DELAYED_STEP_S = 330.0
 UNMEASURED_STEP_S = 20.0
 """A step that nobody measures takes so long."""
 
+SAMPLES_OF_A_STEP = 2.5
+LONGEST_PATIENCE_S = 200.0
+"""Charge points that measure once a minute are given the time for two measurements."""
+
+LEVEL_WITHIN_S = 150.0
+"""A measurement before a step is no older than this."""
+
 QUIET_S = 4.0
 """A meter is read for so long before and after a step."""
 
@@ -172,6 +179,15 @@ class Trial:
         """Return whether it measures by itself."""
         return len(self.witness.draws) > 0
 
+    @property
+    def sampled_every_s(self) -> float:
+        """Return how often it measures by itself, as far as is known."""
+        return analysis.interval_s([at for at, _ in list(self.witness.draws)[-10:]]) or 0.0
+
+    def patience_s(self, usual_s: float) -> float:
+        """Return how long to wait for measurements: longer where they are seldom."""
+        return max(usual_s, min(LONGEST_PATIENCE_S, SAMPLES_OF_A_STEP * self.sampled_every_s))
+
     def path(self) -> list[str]:
         """Return the circuits above it, the nearest first."""
         parents = {circuit.circuit_id: circuit.parent_id for circuit in self.bench.settings.circuits}
@@ -262,7 +278,7 @@ class Trial:
         at = self.now if answer is None else answer.at
         limit = self.view.limit_a
         known = {meter.meter_id: self.meter_level(meter.meter_id, at) for meter in self.meters()}
-        await self.until(lambda: self._settled(at, before, limit, known), patience_s)
+        await self.until(lambda: self._settled(at, before, limit, known), self.patience_s(patience_s))
         self.check_plugged()
         return Stair(at=at, until=self.now, before_a=before, limit_a=limit)
 
@@ -276,8 +292,8 @@ class Trial:
                 return False
             drawn, last = after[-1], after[-2]
             steady = abs(max(drawn) - max(last)) <= analysis.REACHED_A
-            earlier = analysis.level(list(self.witness.draws), at - 25.0, at)
-            moved = earlier is None or abs(max(drawn) - max(earlier.amps)) >= analysis.MOVED_A
+            earlier = self.own_level(at, at - LEVEL_WITHIN_S)
+            moved = earlier is None or abs(max(drawn) - max(earlier)) >= analysis.MOVED_A
             if not (steady and moved):
                 return False
         for meter_id, level in known.items():
@@ -319,7 +335,7 @@ class Trial:
             raise NoProof("step_too_small")
         await self.charging(high)
         # Rest once at the top, so that the first step begins from a known level.
-        await self.until(lambda: bool(self._rested(high)), STEP_S)
+        await self.until(lambda: self._rested(high), self.patience_s(STEP_S))
         taken: list[Stair] = []
         sought = not seek_delay
         for _ in range(CYCLES):
@@ -350,7 +366,7 @@ class Trial:
     def _unmoved(self, stair: Stair) -> bool:
         """Return whether nothing moved after a step, by its own measurements."""
         self.check_plugged()
-        before = self.own_level(stair.at, stair.at - 60.0)
+        before = self.own_level(stair.at, stair.at - LEVEL_WITHIN_S)
         now = self.own_level(self.now, stair.at)
         return before is not None and now is not None and max(now) - max(before) < analysis.MOVED_A
 
@@ -389,7 +405,7 @@ class Stairs:
         """Return by how much the draw of each terminal rose at each step; None: not measured."""
         steps: list[PhaseAmps | None] = []
         for stair in self.taken:
-            before = self.trial.own_level(stair.at + 1.0, stair.at - 60.0)
+            before = self.trial.own_level(stair.at + 1.0, stair.at - LEVEL_WITHIN_S)
             after = self.trial.own_level(stair.until, stair.at + 1.0)
             steps.append(None if before is None or after is None else analysis.difference(after, before))
         return steps
