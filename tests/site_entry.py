@@ -98,6 +98,12 @@ def subentry_called(entry: MockConfigEntry, title: str) -> ConfigSubentry:
     return next(subentry for subentry in entry.subentries.values() if subentry.title == title)
 
 
+async def settings_form(hass: HomeAssistant, entry: MockConfigEntry, title: str) -> Any:
+    """Return the form to change a charge point or meter, past the menu."""
+    menu = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, title).subentry_id)
+    return await hass.config_entries.subentries.async_configure(menu["flow_id"], {"next_step_id": "settings"})
+
+
 class Dialled:
     """A charge point at the other end of the wire that dials in, boots and then keeps quiet."""
 

@@ -117,3 +117,7 @@ class Key(StrEnum):
     RATIO = "ratio"
     INVERTED = "inverted"
     TIMEOUT = "timeout"
+
+    CONNECTOR = "connector"
+    TESTS = "tests"
+    SIMULATE = "simulate"

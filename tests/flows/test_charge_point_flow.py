@@ -9,7 +9,16 @@ from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
 from custom_components.charge_cluster.subentries.charge_point import one_each, rotations, turned
-from tests.site_entry import SUPPLY, a_charge_point, a_cluster, a_site, free_port, set_up, subentry_called
+from tests.site_entry import (
+    SUPPLY,
+    a_charge_point,
+    a_cluster,
+    a_site,
+    free_port,
+    set_up,
+    settings_form,
+    subentry_called,
+)
 
 ADVANCED = {"minimum": 6, "step": 1, "priority": 0, "onward": False}
 
@@ -174,7 +183,7 @@ async def test_moving_a_charge_point_asks_for_nothing_to_type_in_and_keeps_the_k
     entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B"), point))
     cluster_id = subentry_called(entry, "Cluster B").subentry_id
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "CP1").subentry_id)
+    flow = await settings_form(hass, entry, "CP1")
     form = filled_in(name="CP1", cluster=cluster_id, fallback=0)
     result = await hass.config_entries.subentries.async_configure(flow["flow_id"], form)
     await hass.async_block_till_done()
@@ -189,7 +198,7 @@ async def test_a_new_key_is_shown_before_it_replaces_the_old(hass: HomeAssistant
     point = a_charge_point("CP1", security="basic", key="0123456789abcdef0123")
     entry = await set_up(hass, a_site(free_port(), point))
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "CP1").subentry_id)
+    flow = await settings_form(hass, entry, "CP1")
     step = await hass.config_entries.subentries.async_configure(flow["flow_id"], filled_in(name="CP1", new_key=True))
     [before] = entry.runtime_data.site.settings.charge_points
     result = await confirmed(hass, step)
@@ -205,7 +214,7 @@ async def test_a_new_identity_keeps_the_charge_point(hass: HomeAssistant) -> Non
     entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
     subentry = subentry_called(entry, "CP1")
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry.subentry_id)
+    flow = await settings_form(hass, entry, "CP1")
     form = filled_in(name="CP1", identity="CP9", security="plain")
     step = await hass.config_entries.subentries.async_configure(flow["flow_id"], form)
     await confirmed(hass, step)
@@ -219,7 +228,7 @@ async def test_the_form_to_reconfigure_shows_what_is_set_but_not_the_key(hass: H
     point = a_charge_point("CP1", security="basic", key="0123456789abcdef0123", rotations=["l2_l3_l1"])
     entry = await set_up(hass, a_site(free_port(), point))
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "CP1").subentry_id)
+    flow = await settings_form(hass, entry, "CP1")
 
     assert flow["data_schema"] is not None
     suggested = {str(field): field.description for field in flow["data_schema"].schema}

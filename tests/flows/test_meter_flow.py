@@ -12,7 +12,17 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry
 from custom_components.charge_cluster.site.settings import EntityMeterSettings, ModbusMeterSettings
 from simulator.meter_images import MeterReading, SunSpecImage
 from simulator.modbus_server import ModbusServer
-from tests.site_entry import DOMAIN, SUPPLY, a_cluster, a_meter, a_site, free_port, set_up, subentry_called
+from tests.site_entry import (
+    DOMAIN,
+    SUPPLY,
+    a_cluster,
+    a_meter,
+    a_site,
+    free_port,
+    set_up,
+    settings_form,
+    subentry_called,
+)
 
 CURRENTS = ["sensor.l1", "sensor.l2", "sensor.l3"]
 POWERS = ["sensor.p1", "sensor.p2", "sensor.p3"]
@@ -123,7 +133,7 @@ async def test_a_silent_meter_can_be_described_anew_but_not_moved(hass: HomeAssi
     silent = a_meter("Supply meter", CURRENTS, **at)
     entry = await set_up(hass, a_site(free_port(), silent))
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "Supply meter").subentry_id)
+    flow = await settings_form(hass, entry, "Supply meter")
     assert flow["step_id"] == "modbus"
     moved = await submitted(hass, flow, modbus_form(free_port(), unit=1))
     described = await submitted(hass, flow, modbus_form(port, unit=1, advanced={"ratio": 5}))
@@ -206,7 +216,7 @@ async def test_a_meter_is_moved_to_another_circuit(hass: HomeAssistant) -> None:
     entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B"), a_meter("Meter", CURRENTS)))
     cluster_id = subentry_called(entry, "Cluster B").subentry_id
 
-    flow = await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, "Meter").subentry_id)
+    flow = await settings_form(hass, entry, "Meter")
     assert flow["step_id"] == "entities"
     result = await submitted(hass, flow, entity_form(name="Meter", circuit=cluster_id))
 

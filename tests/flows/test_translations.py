@@ -63,7 +63,7 @@ async def test_the_forms_of_a_site_have_their_words(hass: HomeAssistant) -> None
     ("kind", "title", "steps"),
     [
         ("cluster", "Cluster B", {"user": "user", "reconfigure": "reconfigure"}),
-        ("charge_point", "CP1", {"user": "user", "reconfigure": "reconfigure"}),
+        ("charge_point", "CP1", {"user": "user", "settings": "settings"}),
         ("meter", "Meter", {"entities": "entities", "modbus": "modbus"}),
     ],
 )
@@ -77,8 +77,12 @@ async def test_the_forms_of_what_is_added_have_their_words(
         await hass.config_entries.subentries.async_init((entry.entry_id, kind), context={"source": SOURCE_USER}),
         await entry.start_subentry_reconfigure_flow(hass, subentry_called(entry, title).subentry_id),
     ]
+    configure = hass.config_entries.subentries.async_configure
+    if kind != "cluster":
+        menu = words["step"]["reconfigure"]["menu_options"]
+        assert set(flows[1]["menu_options"]) <= set(menu)
+        flows[1] = await configure(flows[1]["flow_id"], {"next_step_id": "settings"})
     if kind == "meter":
-        configure = hass.config_entries.subentries.async_configure
         flows[0] = await configure(flows[0]["flow_id"], {"next_step_id": "modbus"})
 
     assert {flow["step_id"] for flow in flows} == set(steps)

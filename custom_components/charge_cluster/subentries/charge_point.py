@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable, Mapping
 from ipaddress import ip_address
 from types import MappingProxyType
-from typing import Any
+from typing import Any, override
 
 import voluptuous as vol
 from homeassistant.config_entries import (
@@ -17,7 +17,6 @@ from homeassistant.config_entries import (
     SOURCE_USER,
     ConfigEntry,
     ConfigSubentry,
-    ConfigSubentryFlow,
     SubentryFlowResult,
 )
 from homeassistant.core import HomeAssistant, callback
@@ -50,6 +49,7 @@ from . import (
     unfolded,
     whole_number,
 )
+from .commissioning import CommissioningFlow
 
 MAXIMUM_CONNECTORS = 20
 
@@ -80,7 +80,7 @@ DEFAULTS: Mapping[str, Any] = {
 }
 
 
-class ChargePointFlow(ConfigSubentryFlow):
+class ChargePointFlow(CommissioningFlow):
     """Adds or changes a charge point."""
 
     def __init__(self) -> None:
@@ -92,9 +92,10 @@ class ChargePointFlow(ConfigSubentryFlow):
         """Ask for a new charge point."""
         return self._form("user", user_input, subentry=None)
 
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+    @override
+    async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for what is to change."""
-        return self._form("reconfigure", user_input, subentry=self._get_reconfigure_subentry())
+        return self._form("settings", user_input, subentry=self._get_reconfigure_subentry())
 
     async def async_step_connect(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Store the charge point after it was shown what to type into it."""

@@ -4,11 +4,11 @@ Either way it is tried before it is stored: a meter that does not answer as it s
 """
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, override
 
 import voluptuous as vol
 from homeassistant.components.sensor import SensorDeviceClass
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowResult
 from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
     UnitOfElectricCurrent,
@@ -33,6 +33,7 @@ from ..engine.model import PHASES, MeterScope
 from ..modbus.link import LinkFault
 from ..modbus.scan import FoundMeter, NoMeterFound, identify
 from . import FormFaults, advanced, choice, circuit_choice, folded, name_taken, pick, unfolded, whole_number
+from .commissioning import CommissioningFlow
 
 DEFAULT_MODBUS_PORT = 502
 DEFAULT_INTERVAL_S = 1.0
@@ -47,7 +48,7 @@ UNITS: Mapping[Key, tuple[SensorDeviceClass, tuple[str, ...]]] = {
 """What each of the three lists of sensors must measure, and in which units."""
 
 
-class MeterFlow(ConfigSubentryFlow):
+class MeterFlow(CommissioningFlow):
     """Adds or changes a meter."""
 
     def __init__(self) -> None:
@@ -60,7 +61,8 @@ class MeterFlow(ConfigSubentryFlow):
         del user_input
         return self.async_show_menu(step_id="user", menu_options=["modbus", "entities"])
 
-    async def async_step_reconfigure(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+    @override
+    async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask for what is to change; the kind stays."""
         del user_input
         if Key.PROFILE in self._get_reconfigure_subentry().data:
