@@ -336,6 +336,45 @@ def test_a_person_who_does_nothing_is_waited_for_and_then_not(loop: VirtualLoop)
     play(a_stage(loop), story)
 
 
+def test_what_a_person_does_is_seen_without_a_word(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        post = stage.post("P1")
+        stage.plug("P1")
+        await stage.run(30)
+        acts = {"cut_power": post.cut_power, "restore_power": post.restore_power, "pull_network": post.pull_network}
+        acts["restore_network"] = post.restore_network
+
+        def act(_after: float) -> None:
+            progress = stage.site.commissioning.progress
+            if progress is not None and progress.request in acts:
+                acts.pop(progress.request)()
+
+        found = await stage.commission("p1/1", Check.CONNECTION_LOSS, Check.POWER_CYCLE, meanwhile=act)
+        assert {finding.verdict for finding in found.values()} == {Verdict.PASSED}
+        assert acts == {}
+
+    play(a_stage(loop, fallback_a=6.0), story)
+
+
+def test_a_request_can_be_answered_from_elsewhere(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.plug("P1")
+        await stage.run(30)
+        answered: list[str] = []
+
+        def say_done(_after: float) -> None:
+            progress = stage.site.commissioning.progress
+            if progress is not None and progress.request is not None and progress.request not in answered:
+                answered.append(progress.request)
+                stage.site.commissioning.answer()
+
+        found = await stage.commission("p1/1", Check.CONNECTION_LOSS, meanwhile=say_done)
+        assert answered == ["pull_network"]
+        assert why(found[Check.CONNECTION_LOSS]) == "not_confirmed", "it was said, and did not happen"
+
+    play(a_stage(loop), story)
+
+
 def test_where_the_hardware_maximum_does_not_fit_nobody_is_asked_to_pull_a_plug(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         for name in ("P1", "P2"):

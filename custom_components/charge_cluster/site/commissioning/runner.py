@@ -237,8 +237,7 @@ class Commissioning:
         """Take note of new settings: findings about a meter that is set otherwise now are outdated."""
         self._problems = None
         for meter in self._bench.settings.meters:
-            key = meter_fingerprint(meter)
-            self._book.outdate(meter.meter_id, lambda finding, key=key: finding.figures.get(SETTINGS_KEY) == key)  # type: ignore[misc] # mypy cannot infer a lambda's default
+            self._book.outdate(meter.meter_id, partial(_was_set_so, meter_fingerprint(meter)))
 
     def heard(self, point: ChargePointSettings, event: ChargerEvent) -> None:
         """Take note of what a charge point said, after the site did."""
@@ -272,7 +271,7 @@ class Commissioning:
             return
         for connector in point.connectors:
             key = connector_key(point.charge_point_id, connector.number)
-            self._book.outdate(key, lambda finding: finding.firmware in {None, firmware})
+            self._book.outdate(key, partial(_was_tested_with, firmware))
 
     # The run -------------------------------------------------------------------------------------------------------
 
@@ -285,7 +284,7 @@ class Commissioning:
         return tuple(test for test in possible if test not in left_out)
 
     async def _carry_out(self, run: _Run) -> None:
-        why = "timed_out"
+        why = "cancelled"
         try:
             async with asyncio.timeout(RUN_AT_MOST_S):
                 meter = self._meter(run.subject)
@@ -294,10 +293,8 @@ class Commissioning:
                 else:
                     await self._test_connector(run)
         except TimeoutError:
+            why = "timed_out"
             LOGGER.warning("The tests of %s took too long and were ended", run.subject)
-        except asyncio.CancelledError:
-            why = "cancelled"
-            raise
         finally:
             self._put_back(run)
             for test in run.tests:
@@ -505,6 +502,15 @@ class _Doors:
     def knocks(self, point: ChargePointSettings) -> int:
         """Return how often it was refused since the door was shut."""
         return self._shutter.knocks(point)
+
+
+def _was_set_so(settings_key: str, finding: Finding) -> bool:
+    return finding.figures.get(SETTINGS_KEY) == settings_key
+
+
+def _was_tested_with(firmware: str, finding: Finding) -> bool:
+    """Return whether a finding holds for a firmware; one that was not told then is taken to be the same."""
+    return finding.firmware in {None, firmware}
 
 
 def _nothing_proved(why: str, figures: dict[str, float | str | None] | None = None) -> Outcome:

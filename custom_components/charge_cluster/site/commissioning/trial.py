@@ -334,8 +334,11 @@ class Trial:
         if high - low < LEAST_SPREAD_A:
             raise NoProof("step_too_small")
         await self.charging(high)
-        # Rest once at the top, so that the first step begins from a known level.
-        await self.until(lambda: self._rested(high), self.patience_s(STEP_S))
+        # Rest once at the top, so that the first step begins from a known level; what was measured while it was away and
+        # is told only now says nothing of that.
+        since = self.now
+        patience = STEP_S if self.drawn_a is None else LONGEST_PATIENCE_S
+        await self.until(lambda: self._rested(high, since), patience)
         taken: list[Stair] = []
         sought = not seek_delay
         for _ in range(CYCLES):
@@ -353,14 +356,13 @@ class Trial:
         await self.until(lambda: not self._unmoved(stair), DELAYED_STEP_S)
         return Stair(at=stair.at, until=self.now, before_a=stair.before_a, limit_a=stair.limit_a)
 
-    def _rested(self, high: float) -> bool:
-        draws = list(self.witness.draws)[-2:]
-        if not self.measures:
-            return False
+    def _rested(self, high: float, since: float) -> bool:
+        self.check_plugged()
+        rested = [max(amps) for at, amps in self.witness.draws if at >= since]
         return (
-            len(draws) == analysis.A_PAIR
-            and abs(max(draws[0][1]) - max(draws[1][1])) <= analysis.REACHED_A
-            and (max(draws[1][1]) <= high + analysis.REACHED_A)
+            len(rested) >= analysis.A_PAIR
+            and max(rested[-2:]) - min(rested[-2:]) <= analysis.REACHED_A
+            and CHARGES_FROM_A <= rested[-1] <= high + analysis.REACHED_A
         )
 
     def _unmoved(self, stair: Stair) -> bool:
