@@ -343,6 +343,11 @@ class Post:
         elif isinstance(event, TransactionStarted | TransactionStopped):
             self.queued.append(event)
 
+    def _heartbeat(self, serial: int) -> None:
+        if serial == self._serial:
+            self.offset_known_s = self.offset_s
+            self._come_online()
+
     def _deliver(self, serial: int, event: ChargerEvent) -> None:
         if serial != self._serial:
             if isinstance(event, TransactionStarted | TransactionStopped):
@@ -404,6 +409,8 @@ class Post:
         self._next_sample = now + self.sample_every_s
         if not self.powered:
             return
+        if self.link in (Link.UP, Link.DEAF):
+            self.world.loop.call_later(self.wire_s, self._heartbeat, self._serial)
         for socket in self.sockets.values():
             if socket.transaction is None:
                 continue
@@ -490,6 +497,9 @@ class Post:
             self.break_link(Link.DOWN)
         self.link = Link.UP
         self._serial += 1
+        for answer in list(self._waiting):
+            if not answer.done():
+                answer.set_result(LimitOutcome.UNKNOWN)
         self.offset_known_s = self.offset_s
         self._come_online()
         if booted:

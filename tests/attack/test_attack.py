@@ -14,7 +14,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 from custom_components.charge_cluster.site.settings import ConnectorWish
 from simulator.vehicle import CarSpec
 
-from . import happenings
+from . import happenings, service
 from .plans import cars, plans
 from .posts import Link, Mood, Post, Socket
 from .world import SitePlan, Totals, World
@@ -219,6 +219,12 @@ class Attack(RuleBasedStateMachine):
     def everything_dies(self, power_cycle: bool, memory: int | None) -> None:
         happenings.everything_dies(self.world, power_cycle=power_cycle, memory=memory)
         self._pass(10.0)
+
+    @rule(away_s=st.sampled_from((0.0, 6.0, 12.0)))
+    def calm(self, away_s: float) -> None:
+        service.calm(self.world, away_s)
+        TOTALS.calms += 1
+        self._pass(0.5)
 
     def teardown(self) -> None:
         if not hasattr(self, "world"):

@@ -15,8 +15,11 @@ from dataclasses import dataclass, field, replace
 from random import Random
 from typing import Concatenate, override
 
+from custom_components.charge_cluster.chargers import LimitOutcome
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, Reason
+from custom_components.charge_cluster.engine.snapshot import Command
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.proof import check
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.session import Session
@@ -66,6 +69,10 @@ class Diary(Notebook):
         self.kept_sessions.pop(key, None)
         if session is not None:
             self.kept_sessions[key] = session
+
+    @override
+    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
+        self.changes += 1
 
     @override
     def session(self, key: str, session: Session) -> None: ...

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from . import guard
 from .allocation import ROUNDING_A
 from .budget import budget_for
 from .model import Reason, VehicleState
@@ -46,7 +47,7 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
         if not bound.online or facts.vehicle is VehicleState.UNKNOWN:
             continue
         in_flight = bound.in_flight
-        unproved = bool(in_flight) and not facts.outstanding
+        unproved = not facts.outstanding and bool(in_flight) and guard.undecided(bound)
         ordered = in_flight[-1] if in_flight and facts.outstanding else bound.limit_a
         target = seat.target
         if ordered is None or unproved:
@@ -60,9 +61,9 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
             increases.append(_command(seat, raises[connector_id], reduces=False))
         elif (
             bound.expires_at is not None
-            and not in_flight
+            and not (in_flight and facts.outstanding)
             and (bound.ordered_at is None or now - bound.ordered_at >= renewed_after)
-            and bound.limit_a != seat.connector.fallback_a
+            and (in_flight or bound.limit_a != seat.connector.fallback_a)
             and now >= facts.retry_at
         ):
             # At a third of its validity it is sent again, where it would run out.

@@ -289,6 +289,12 @@ def worst_case_a(connector: Connector, bound: DrawBound) -> float:
     return worst
 
 
+def undecided(bound: DrawBound) -> bool:
+    """Return whether an order in flight would change the limit in force; one that renews it changes nothing."""
+    limit = bound.limit_a
+    return any(limit is None or abs(amps - limit) > SAME_A for amps in bound.in_flight)
+
+
 def obeys(bound: DrawBound) -> bool | None:
     """Return whether the newest draw keeps the limit in force; None: no measurement since it should."""
     limit = bound.limit_a

@@ -142,6 +142,6 @@ def _ignores(seat: Seat, now: float) -> bool:
 
 def _unanswered(facts: ConnectorFacts, now: float) -> bool:
     bound = facts.bound
-    if not bound.in_flight:
+    if not guard.undecided(bound):
         return False
     return not facts.outstanding or (bound.ordered_at is not None and now - bound.ordered_at > OUTSTANDING_GRACE_S)
