@@ -334,8 +334,8 @@ class Trial:
         if high - low < LEAST_SPREAD_A:
             raise NoProof("step_too_small")
         await self.charging(high)
-        # Rest once at the top, so that the first step begins from a known level; what was measured while it was away and
-        # is told only now says nothing of that.
+        # Rest once at the top, so that the first step begins from a known level. What was measured while it was away
+        # and is told only now says nothing of that.
         since = self.now
         patience = STEP_S if self.drawn_a is None else LONGEST_PATIENCE_S
         await self.until(lambda: self._rested(high, since), patience)
