@@ -168,7 +168,8 @@ class Commissioning:
             confirm=confirm,
             simulate=simulate,
         )
-        run.task = asyncio.get_running_loop().create_task(self._carry_out(run))
+        # Begun at once: what is cancelled before it began would conclude nothing.
+        run.task = asyncio.get_running_loop().create_task(self._carry_out(run), eager_start=True)
         try:
             await asyncio.wait({run.task})
         except asyncio.CancelledError:
