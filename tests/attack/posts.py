@@ -121,6 +121,8 @@ class Socket:
     """What it holds by its word."""
     transaction: int | None = None
     """The one that runs."""
+    began_wh: float = 0.0
+    """Its register at the start of it."""
     known: int | None = None
     """The one that we know of."""
     fallback_known: float | None = None
@@ -397,7 +399,7 @@ class Post:
             connector=socket.number,
             transaction_id=str(socket.transaction if socket.known is None else socket.known),
             id_tag=None,
-            meter_start_wh=0.0,
+            meter_start_wh=socket.began_wh,
             started_at=0.0,
             resumed=resumed,
         )
@@ -447,6 +449,7 @@ class Post:
             return
         self.world.transactions += 1
         socket.transaction = self.world.transactions
+        socket.began_wh = socket.outlet.register_wh
         socket.truth.limit = socket.word.limit = None
         socket.changes.clear()
         self._report(self._started(socket, resumed=False))
@@ -467,8 +470,8 @@ class Post:
             TransactionStopped(
                 connector=socket.number,
                 transaction_id=str(ended),
-                meter_start_wh=0.0,
-                meter_stop_wh=0.0,
+                meter_start_wh=socket.began_wh,
+                meter_stop_wh=socket.outlet.register_wh,
                 stopped_at=0.0,
                 reason=None,
             )

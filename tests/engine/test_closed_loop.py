@@ -369,6 +369,31 @@ def test_what_a_meter_sees_is_respected(scope: MeterScope) -> None:
     assert load[0] == pytest.approx(95.0, abs=1.0)
 
 
+def test_a_charger_whose_power_fails_while_the_base_load_jumps_comes_back_below_the_ceiling() -> None:
+    """The meter shows the difference of the two, and what it hides is there when the charger is back."""
+    jumped = False
+    stage = plugged(
+        a_stage(
+            *(a_connector(key, fallback_a=6.0) for key in named(4)),
+            base_load=lambda _: all_phases(45.0 if jumped else 20.0),
+        )
+    )
+    stage.run(90)
+    dark = stage.chargers["c00"]
+    assert dark.car is not None
+    jumped = dark.car.sated = True
+    dark.measures = dark.answers = False
+    stage.run(10)
+    stage.cut("c00")
+    stage.run(20)
+    above = dict(stage.over_s)
+    dark.car.sated = False
+    dark.obey(6.0, stage.now, float("inf"))
+    stage.run(60)
+    assert stage.drawn()["c00"] == 6.0
+    assert stage.over_s == above
+
+
 # -- chargers that misbehave -------------------------------------------------------------------------------------
 
 
@@ -393,7 +418,8 @@ def test_a_fallback_above_zero_stays_reserved_for_a_silent_charger() -> None:
     stage.cut("c00")
     stage.run(180)
     assert stage.drawn()["c00"] == 6.0
-    assert stage.drawn()["c01"] + stage.drawn()["c02"] == 39.0
+    # Unheard it may have lost its power: then the 6 A that the meter shows are base load, and its 6 A come on top.
+    assert stage.drawn()["c01"] + stage.drawn()["c02"] == 32.0
     stage.reconnect("c00")
     stage.run(120)
     assert list(stage.drawn().values()) == [15.0] * 3

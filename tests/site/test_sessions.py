@@ -273,3 +273,19 @@ def test_the_end_of_a_session_at_a_charge_point_that_is_removed_is_told() -> Non
         assert site.notebook.kept_sessions == {}
 
     play(story)
+
+
+def test_a_session_at_a_charge_point_that_is_removed_ends_with_what_is_known_of_it() -> None:
+    async def story(site: PhysicalSite) -> None:
+        site.plug("P1")
+        await site.run(120)
+        known = site.site.connectors["p1/1"].session
+        assert known is not None
+        await site.site.apply(a_site(site.loop, 0).settings)
+        await site.run(120)
+        [end] = ends(site)
+        assert end.session.energy_wh >= known.energy_wh > 0.0
+        assert site.notebook.sessions[known.session_id].ended_at is not None
+        assert site.notebook.kept_sessions == {}
+
+    play(story)

@@ -120,6 +120,8 @@ def follow(
         memory = replace(memory, stuck=True)
     seen = base_interval(reading, below)
     memory, believed = _believe(memory, seen, reading.measured_at)
+    if memory.jumped is not None:
+        believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
     if memory.settled is None:
         memory = replace(memory, settled=believed, settled_at=reading.measured_at)
     peaks = _remember_peak(memory.peaks, seen.least if memory.reached is None else memory.reached, now)
@@ -150,6 +152,19 @@ def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMem
     elif memory.jumped is not None:
         memory = replace(memory, jumped=believed)
     return memory, believed
+
+
+def _hidden_by_silence(below: Sequence[tuple[Connector, DrawBound]], jumped_at: float) -> PhaseAmps:
+    """Return what of a jump may be hidden by chargers that have not been heard of since.
+
+    When the power of a charger fails while the base load jumps, the meter shows the difference of the two. What the
+    charger was last seen to draw may then be base load, and it comes on top when the charger is back.
+    """
+    hidden = NO_AMPS
+    for _, bound in below:
+        if not bound.online and bound.draws and bound.draws[-1].at <= jumped_at:
+            hidden = plus(hidden, bound.draws[-1].least)
+    return hidden
 
 
 def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> bool:

@@ -120,11 +120,10 @@ def went_online(bound: DrawBound, connector: Connector, now: float) -> DrawBound
 
 
 def went_offline(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
-    """Return the bound after the connection was lost: it may lower itself at any time, and counts as before."""
+    """Return the bound after the connection was lost: it counts as before, and may have lost its power too."""
     if not bound.online and bound.offline_since is not None:
         return bound
-    lower = min(fallback_of(connector, bound), bound.held_a)
-    return replace(bound, online=False, offline_since=now, orders=_remember(bound.orders, Order(now, lower), now))
+    return replace(bound, online=False, offline_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
 
 
 def sent(bound: DrawBound, amps: float, now: float) -> DrawBound:

@@ -8,6 +8,7 @@ the session waits for it, though not for ever; a register that comes later still
 from __future__ import annotations
 
 import logging
+import math
 import uuid
 from collections.abc import Callable, Iterable
 
@@ -86,6 +87,12 @@ class Sessions:
         """End a session that has waited for its last register long enough; `now` in monotonic seconds."""
         if state.register_due is not None and now >= state.register_due:
             self._tell_end(state)
+
+    def leave(self, state: ConnectorState) -> None:
+        """End what goes on at a connector that is not ours any more, with what is known of it."""
+        if state.session is not None:
+            self._part(state, state.session)
+        self.conclude(state, math.inf)
 
     def keep(self, states: Iterable[ConnectorState]) -> None:
         """Write down how the sessions are that go on while the site does not."""

@@ -479,7 +479,7 @@ class Site:
         departed = [key for key, leave_at in self._leave_at.items() if now >= leave_at]
         for key in departed:
             del self._leave_at[key]
-            self._sessions.conclude(self._states.pop(key), float("inf"))
+            self._sessions.leave(self._states.pop(key))
         if departed:
             self._rebuild_model()
 
