@@ -38,6 +38,7 @@ class OddCharger(WirelessCharger):
         self.holds_zero = True
         self.falls_back = True
         self.starts_alone = True
+        self.lost_transaction = False
         self.delay_s: Callable[[], float] = lambda: 0.0
         self.pending: tuple[float, float] | None = None
         self.dials_at = 0.0
@@ -46,6 +47,7 @@ class OddCharger(WirelessCharger):
 
     def cut_power(self) -> None:
         self.powered = False
+        self.lost_transaction = not self.starts_alone
         self.limit_a = None
         self.pending = None
         self._leave()
@@ -82,6 +84,9 @@ class OddCharger(WirelessCharger):
             return
         self.reconnect()
         self.report(Booted(identity=self.identity))
+        if self.lost_transaction:
+            self.lost_transaction = False
+            self.stop_transaction()
 
     @override
     def offer(self, now: float) -> float:

@@ -265,6 +265,17 @@ def test_a_fallback_lost_at_a_power_cycle_counts_at_the_hardware_maximum_from_th
     play(a_stage(loop, 3, declared_a=30.0), story)
 
 
+def test_a_fallback_of_0_a_is_proved_where_the_transaction_went_on(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.plug("P1")
+        await stage.run(60)
+        found = await stage.commission("p1/1", Check.POWER_CYCLE, person=stage.takes("P1"))
+        assert found[Check.POWER_CYCLE].verdict is Verdict.PASSED
+        assert found[Check.POWER_CYCLE].figures["fallback_a"] == 0.0
+
+    play(a_stage(loop), story)
+
+
 def test_a_charge_point_that_does_not_fall_back_is_found(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         stage.post("P1").falls_back = False
@@ -309,7 +320,10 @@ def test_without_a_meter_the_register_tells_of_the_fallback(loop: VirtualLoop) -
     play(a_stage(loop, fallback_a=6.0, metered=False), story)
 
 
-def test_one_that_does_not_begin_by_itself_after_a_power_cut_proves_nothing(loop: VirtualLoop) -> None:
+@pytest.mark.parametrize("fallback_a", [0.0, 6.0])
+def test_one_that_does_not_begin_by_itself_after_a_power_cut_proves_nothing(
+    loop: VirtualLoop, fallback_a: float
+) -> None:
     async def story(stage: Stage) -> None:
         stage.post("P1").starts_alone = False
         stage.plug("P1")
@@ -318,7 +332,7 @@ def test_one_that_does_not_begin_by_itself_after_a_power_cut_proves_nothing(loop
         assert why(found[Check.POWER_CYCLE]) == "did_not_start"
         assert keys(stage) == set()
 
-    play(a_stage(loop, fallback_a=6.0), story)
+    play(a_stage(loop, fallback_a=fallback_a), story)
 
 
 def test_a_person_who_does_nothing_is_waited_for_and_then_not(loop: VirtualLoop) -> None:

@@ -30,6 +30,9 @@ SHUT_AT_MOST_S = 900.0
 """The door opens by itself after this, whatever happens."""
 
 BACK_WITHIN_S = 300.0
+TELLS_WITHIN_S = 20.0
+"""What happened to its transactions meanwhile it tells so soon after it has come back."""
+
 TOLERANCE_A = 1.0
 TOLERANCE_SHARE = 0.1
 """What is drawn is the fallback when it is no more than the larger of the two above it."""
@@ -134,10 +137,20 @@ async def power_cycle(trial: Trial) -> Outcome:
         "source": source,
         "returned": "yes" if back else "no",
     }
-    if found < NOTHING_FLOWS_A and fallback >= CHARGES_FROM_A:
+    if found < NOTHING_FLOWS_A and (fallback >= CHARGES_FROM_A or not await _began(trial, back_at=trial.clock.time())):
         # It drew less than it may, because it did not begin by itself: what it would begin with is not proved.
         raise NoProof("did_not_start", **figures)
     return _judged(found, fallback, figures)
+
+
+async def _began(trial: Trial, *, back_at: float) -> bool:
+    """Return whether a transaction ran while it was alone: the one before goes on, or one began before it came back."""
+    since = trial.now
+    await trial.until(lambda: trial.now >= since + TELLS_WITHIN_S, TELLS_WITHIN_S + 1.0)
+    started_at = trial.witness.started_at
+    if started_at is not None:
+        return started_at < back_at
+    return trial.witness.stopped_at is None
 
 
 async def _cut(trial: Trial, before: _Before) -> tuple[float, PhaseAmps | None]:

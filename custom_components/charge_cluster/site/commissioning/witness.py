@@ -53,7 +53,9 @@ class Witness:
         """By meter: measured at, came in at, A."""
         self.online_at: list[tuple[float, bool]] = []
         self.stopped_at: float | None = None
-        """When its transaction ended."""
+        """When its transaction ended; None: it goes on, as far as was told."""
+        self.started_at: float | None = None
+        """When the one that runs began, by what the charge point says (UTC POSIX seconds); None: not told."""
         self._news = asyncio.Event()
 
     def heard(self, charge_point_id: str, event: ChargerEvent) -> None:
@@ -73,8 +75,10 @@ class Witness:
                     self.registers.append((event.measured_at, event.energy_wh))
             case TransactionStopped() if event.connector == self.number and not event.late:
                 self.stopped_at = now
+                self.started_at = None
             case TransactionStarted() if event.connector == self.number:
                 self.stopped_at = None
+                self.started_at = event.started_at
             case _:
                 # Statuses are read from the pictures of the site.
                 pass
