@@ -45,6 +45,8 @@ class Row:
     ratio: float | None = None
     """How many times the reference of the same run it is."""
     note: str = ""
+    also: Mapping[str, float] = field(default_factory=dict)
+    """Further figures of the same thing."""
 
     @property
     def verdict(self) -> Verdict:
@@ -130,7 +132,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         "" if row.target is None else f"≤ {row.target:g} {row.unit}",
         "" if row.verdict is Verdict.SHOWN else row.verdict.value,
         "" if row.ratio is None else f"{row.ratio:.2f}",
-        row.note,
+        "; ".join([*(f"{name} {_number(value)}" for name, value in row.also.items()), *filter(None, [row.note])]),
     )
 
 
