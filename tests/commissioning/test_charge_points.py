@@ -276,6 +276,19 @@ def test_a_fallback_of_0_a_is_proved_where_the_transaction_went_on(loop: Virtual
     play(a_stage(loop), story)
 
 
+def test_a_lost_fallback_is_found_beside_a_busier_phase(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        stage.post("P1").keeps_fallback = False
+        stage.plug("P1", maximum_a=10.0, phases=1)
+        stage.plug("P2", maximum_a=16.0, phases=1)
+        await stage.run(60)
+        found = await stage.commission("p1/1", Check.POWER_CYCLE, person=stage.takes("P1"))
+        assert found[Check.POWER_CYCLE].verdict is Verdict.FAILED
+        assert found[Check.POWER_CYCLE].figures["fallback_a"] == pytest.approx(10.0, abs=0.5)
+
+    play(a_stage(loop, 2), story)
+
+
 def test_a_charge_point_that_does_not_fall_back_is_found(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         stage.post("P1").falls_back = False

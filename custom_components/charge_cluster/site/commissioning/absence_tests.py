@@ -182,7 +182,7 @@ def _highest_since(trial: Trial, before: _Before, nothing: PhaseAmps | None, sin
     window = trial.window_s(before.meter_id)
     samples = trial.witness.meter_samples(before.meter_id)
     # While the vehicle came down for the cut it is still seen; that is over one window later.
-    highest = analysis.highest_lasting(samples, since=since + window, until=trial.now, window_s=window)
+    highest = analysis.highest_lasting(samples, before.phases, since=since + window, until=trial.now, window_s=window)
     if highest is None:
         return None
     _check_noise(before, highest)

@@ -280,11 +280,13 @@ def terminals_in_use(steps: Sequence[PhaseAmps]) -> tuple[int, ...]:
     return tuple(phase for phase in PHASES if sizes[phase] >= max(1.0, 0.5 * max(sizes)))
 
 
-def highest_lasting(samples: Sequence[Sample], *, since: float, until: float, window_s: float) -> Level | None:
-    """Return the window in which most flowed on any phase; None: nothing was sampled."""
+def highest_lasting(
+    samples: Sequence[Sample], phases: Sequence[int], *, since: float, until: float, window_s: float
+) -> Level | None:
+    """Return the window in which most flowed on some phases; None: nothing was sampled."""
     ends = [at for at, _ in samples if since + window_s <= at <= until]
     levels = [one for end in ends if (one := level(samples, end - window_s, end)) is not None]
-    return max(levels, key=lambda one: max(one.amps), default=level(samples, since, until))
+    return max(levels, key=lambda one: mean_on(one.amps, phases), default=level(samples, since, until))
 
 
 def energy_amps(energy_wh: float, *, seconds: float, terminals: int, volts: float) -> float:
