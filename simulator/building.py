@@ -7,10 +7,17 @@ simulation is. Amps are per supply phase and signed: generation is a negative lo
 import random
 from bisect import bisect_right
 from dataclasses import dataclass, field
+from itertools import pairwise
 
 type SupplyAmps = tuple[float, float, float]
 
 NO_LOAD: SupplyAmps = (0.0, 0.0, 0.0)
+
+RISE_A = 2.0
+"""A load that rises by less than this stays within the margin below every rating: it does not jump."""
+
+SLOW_RISE_S = 60.0
+"""One that takes longer than this can be followed: it does not jump either."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +58,22 @@ class LoadProgramme:
             return amps
         noise = self._noise_at(moment)
         return (amps[0] + noise[0], amps[1] + noise[1], amps[2] + noise[2])
+
+    def jumps(self, until: float) -> list[float]:
+        """Return when it rises faster than it can be followed, up to a virtual moment."""
+        rounds = 1 if self.repeat_s is None else int(until // self.repeat_s) + 1
+        changes = [
+            (change.at_s + number * (self.repeat_s or 0.0), change)
+            for number in range(rounds)
+            for change in self.changes
+        ]
+        return [
+            at
+            for (_, earlier), (at, change) in pairwise(changes)
+            if at <= until
+            and change.over_s < SLOW_RISE_S
+            and max(after - before for before, after in zip(earlier.amps, change.amps, strict=True)) > RISE_A
+        ]
 
     def _programme_at(self, moment: float) -> SupplyAmps:
         index = bisect_right(self._times, moment) - 1

@@ -87,6 +87,7 @@ class CircuitAccount:
 
     def __init__(self, rating_a: SupplyAmps) -> None:
         """Open an account for a circuit with these ratings."""
+        self.rating_a = rating_a
         self.phases = (PhaseAccount(rating_a[0]), PhaseAccount(rating_a[1]), PhaseAccount(rating_a[2]))
         self.imported_wh = [0.0, 0.0, 0.0]
         self.exported_wh = [0.0, 0.0, 0.0]

@@ -1,9 +1,10 @@
 """What happened at the simulated site, as plain figures that can be written as JSON."""
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from .charge_point import ChargePoint
+from .episodes import LOST_A, Episode
 from .meter import SimulatedMeter
 from .physics import SiteTruth
 from .scenario import Scenario
@@ -18,6 +19,7 @@ def report_of(
     truth: SiteTruth,
     charge_points: Mapping[str, ChargePoint],
     meters: Mapping[str, SimulatedMeter],
+    episodes: Sequence[Episode] = (),
 ) -> Figures:
     """Return the whole account of a simulation up to now."""
     truth.settle_sessions()
@@ -30,6 +32,7 @@ def report_of(
         "circuits": {circuit.circuit_id: _circuit(truth, circuit.circuit_id) for circuit in scenario.circuits},
         "sessions": _sessions(truth),
         "energy": _energy(truth),
+        "faults": [_fault(episode, truth.now) for episode in episodes],
         "charge_points": {identity: _charge_point(point) for identity, point in charge_points.items()},
         "meters": {meter_id: _meter(meter) for meter_id, meter in meters.items()},
         "counts": dict(sorted(counts.items())),
@@ -70,6 +73,33 @@ def _energy(truth: SiteTruth) -> Figures:
         "wanted_kwh": round(wanted / 1000.0, 4),
         "delivered_kwh": round(delivered / 1000.0, 4),
         "sessions": len(truth.sessions),
+    }
+
+
+def _fault(episode: Episode, now: float) -> Figures:
+    ended_at = now if episode.ended_at is None else episode.ended_at
+    return {
+        "kind": episode.kind,
+        "target": episode.target,
+        "began_at_s": round(episode.began_at, 1),
+        "mended_at_s": None if episode.mended_at is None else round(episode.mended_at, 1),
+        "ended_at_s": round(ended_at, 1),
+        "circuits": {
+            circuit_id: {
+                "phases": {name: phase.report() for name, phase in zip(PHASE_NAMES, account.phases, strict=True)}
+            }
+            for circuit_id, account in episode.circuits.items()
+        },
+        "lost": {
+            outlet_id: {
+                "before_a": round(loss.before_a, 1),
+                "least_a": round(loss.least_a, 1),
+                "lost_kwh": round(loss.lost_wh / 1000.0, 4),
+                "paused_s": round(loss.paused_s, 1),
+            }
+            for outlet_id, loss in episode.outlets.items()
+            if loss.before_a - loss.least_a > LOST_A
+        },
     }
 
 

@@ -17,15 +17,19 @@ import aiohttp
 from .building import SupplyAmps
 from .charge_point import ChargePoint
 from .clock import SimClock
+from .episodes import Episodes
 from .faults import befall_charge_point, befall_meter, mend_charge_point, mend_meter
 from .meter import SimulatedMeter
-from .physics import SiteTruth
+from .physics import CircuitSpec, SiteTruth
 from .report import Figures, report_of
 from .scenario import EVERYTHING, METER_FAULTS, Arrival, FaultKind, FaultValue, Scenario
 from .vehicle import CarSpec
 
 TICK_S = 0.25
 """Virtual seconds that the site is moved on by at a time."""
+
+LOOKS_AHEAD_S = 86_400.0
+"""Jumps of a load are looked for so far ahead."""
 
 SHORTEST_TICK_S = 0.01
 """Real seconds between two moves, however fast the clock runs."""
@@ -45,6 +49,8 @@ class SimulatedSite:
         self.scenario = scenario
         self.clock = SimClock() if clock is None else clock
         self.truth = SiteTruth(scenario.circuits, scenario.outlets)
+        self.episodes = Episodes(self.truth)
+        """What was drawn while something was wrong."""
         self.charge_points: dict[str, ChargePoint] = {}
         self.meters = {
             meter.meter_id: SimulatedMeter(meter, self.truth, seed=scenario.seed) for meter in scenario.meters
@@ -157,13 +163,17 @@ class SimulatedSite:
             ImpossibleFault: the value does not fit the fault.
         """
         kind = FaultKind(kind)
-        for one in self._targets(kind, target):
+        targets = self._targets(kind, target)
+        self.episodes.begin(kind, target)
+        for one in targets:
             if isinstance(one, ChargePoint):
                 befall_charge_point(one, kind, value, now=self.clock.now())
             elif kind is FaultKind.METER_DOWN:
                 self._begin(one.server.stop())
             else:
                 befall_meter(one, kind, value)
+        if kind is FaultKind.REBOOTS:
+            self.episodes.mend(kind, target)
         if for_s is not None:
             self.at(self.now + for_s, lambda: self.mend(kind, target))
 
@@ -181,6 +191,7 @@ class SimulatedSite:
                 self._begin(one.server.restart())
             else:
                 mend_meter(one, kind)
+        self.episodes.mend(kind, target)
 
     def at(self, moment: float, what: Callable[[], None]) -> None:
         """Do something at a virtual second of the scenario."""
@@ -188,7 +199,7 @@ class SimulatedSite:
 
     def report(self) -> Figures:
         """Return what happened up to now, as plain figures."""
-        return report_of(self.scenario, self.truth, self.charge_points, self.meters)
+        return report_of(self.scenario, self.truth, self.charge_points, self.meters, self.episodes.all)
 
     def _targets(self, kind: FaultKind, target: str) -> list[ChargePoint | SimulatedMeter]:
         everything: dict[str, ChargePoint | SimulatedMeter] = {}
@@ -207,6 +218,22 @@ class SimulatedSite:
                 fault.at_s,
                 partial(self.fault, fault.kind, fault.target, value=fault.value, for_s=fault.for_s),
             )
+        for circuit in self.scenario.circuits:
+            self._await_jump(circuit)
+
+    def _await_jump(self, circuit: CircuitSpec) -> None:
+        """Note the next jump of a circuit's load when it comes."""
+        moment = next((at for at in circuit.load.jumps(self.now + LOOKS_AHEAD_S) if at > self.now), None)
+        if moment is None:
+            if circuit.load.repeat_s is not None:
+                self.at(self.now + LOOKS_AHEAD_S, partial(self._await_jump, circuit))
+            return
+
+        def jumped() -> None:
+            self.episodes.jump(circuit.circuit_id)
+            self._await_jump(circuit)
+
+        self.at(moment, jumped)
 
     def _arrive(self, arrival: Arrival) -> None:
         if self.truth.outlets[arrival.outlet_id].car is None:
@@ -233,10 +260,15 @@ class SimulatedSite:
         while self._timeline and self._timeline[0][0] <= now:
             heapq.heappop(self._timeline)[2]()
         while now - self.truth.now > TICK_S:
-            self.truth.step(TICK_S)
-        self.truth.step(now - self.truth.now)
+            self._step(TICK_S)
+        self._step(now - self.truth.now)
         moment = self.clock.now()
         for point in self.charge_points.values():
             point.tick(moment)
         for meter in self.meters.values():
             meter.tick(moment)
+
+    def _step(self, dt: float) -> None:
+        self.truth.step(dt)
+        if dt > 0.0:
+            self.episodes.add(dt)

@@ -6,12 +6,11 @@ alone keeps, for longer than a rise of the base load can explain.
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, replace
-from itertools import pairwise
+from dataclasses import dataclass
 from typing import Any
 
 from simulator.building import LoadProgramme
-from simulator.scenario import Scenario
+from simulator.scenario import EVERYTHING, FaultKind, Scenario
 
 from .figures import records_of
 from .stage import Stage
@@ -22,11 +21,26 @@ REACTION_S = 20.0
 """How long a jump of the base load may last above a rating: a meter sample is up to 1.5 s old, an order is carried out
 within 1 s, and cars follow their pilot signal within 12 s; a charge point that does not answer costs another second."""
 
-RISE_A = 2.0
-"""A base load that rises by less than this stays within the margin below every rating."""
+NOTICED_S = 30.0
+"""A charge point that does not do what it accepted is noticed within this (or two of its sample intervals)."""
 
-SLOW_RISE_S = 60.0
-"""One that takes longer than this can be followed."""
+METER_TIMEOUT_S = 10.0
+"""A meter that says nothing is stale after this."""
+
+CUT_OFF_S = 50.0
+"""What cannot be told anything goes on for the validity of its limit (30 s) and the error of its clock, and its car
+follows."""
+
+PROMISED_BEYOND_S = {
+    FaultKind.IGNORES_LIMITS: NOTICED_S,
+    FaultKind.METER_SILENT: METER_TIMEOUT_S,
+    FaultKind.METER_LATE: METER_TIMEOUT_S,
+    FaultKind.METER_DOWN: METER_TIMEOUT_S,
+    FaultKind.METER_CLOSES: METER_TIMEOUT_S,
+    FaultKind.METER_FROZEN: CUT_OFF_S,
+}
+"""How much longer than the reaction time a fault may keep current above a rating; others nothing
+(docs/safety.md, docs/benchmarks.md). A frozen meter is seen when our own cars step."""
 
 OURS = ("custom_components.charge_cluster", "custom_components/charge_cluster")
 """Our loggers, and our files in a traceback."""
@@ -42,7 +56,7 @@ LINES_KEPT = 60
 
 async def account_of(stage: Stage) -> Account:
     """Return the account of the run up to now."""
-    truth = stage.simulated.report()
+    truth: Account = stage.simulated.report()
     errors, warnings = errors_logged(stage.home_assistant.log_lines())
     return {
         "scenario": stage.scenario.name,
@@ -53,6 +67,7 @@ async def account_of(stage: Stage) -> Account:
         },
         "sessions": truth["sessions"],
         "energy": truth["energy"],
+        "faults": [_fault(fault) for fault in truth["faults"]],
         "counts": _counts(truth),
         "home_assistant": {
             **await records_of(stage.client, stage.site),
@@ -64,15 +79,80 @@ async def account_of(stage: Stage) -> Account:
 
 
 def faults_of(account: Account) -> list[str]:
-    """Return the ceilings that charging broke, in words."""
-    return [
-        f"{circuit['name']} {phase}: {figures['by_charging_s']:.1f} s above {figures['rating_a']:g} A because of"
-        f" charging ({figures['highest_a']:.1f} A at most, {figures['by_charging_longest_s']:.1f} s at a stretch,"
-        f" {circuit['explained_s']:.0f} s explained by jumps of the base load)"
-        for circuit in account["circuits"].values()
-        for phase, figures in circuit["phases"].items()
-        if figures["by_charging_s"] > circuit["explained_s"] or figures["by_charging_longest_s"] > REACTION_S
-    ]
+    """Return the ceilings that charging broke, in words: in the time of a fault, and all in all."""
+    return [*_broken_in_faults(account), *_broken_all_in_all(account)]
+
+
+def _broken_in_faults(account: Account) -> Iterator[str]:
+    for fault in account.get("faults", ()):
+        if fault["over_longest_s"] > fault["promised_s"]:
+            yield (
+                f"{fault['kind']} at {fault['target']}, {fault['began_at_s']:.0f} s: {fault['over_longest_s']:.1f} s"
+                f" at a stretch above a rating ({fault['highest_a']:.1f} A), promised are {fault['promised_s']:.0f} s"
+            )
+
+
+def _broken_all_in_all(account: Account) -> Iterator[str]:
+    beyond = [fault["promised_s"] - REACTION_S for fault in account.get("faults", ())]
+    longest = REACTION_S + max(beyond, default=0.0)
+    for circuit in account["circuits"].values():
+        explained_s = circuit["explained_s"] + sum(beyond)
+        for phase, figures in circuit["phases"].items():
+            if figures["by_charging_s"] > explained_s or figures["by_charging_longest_s"] > longest:
+                yield (
+                    f"{circuit['name']} {phase}: {figures['by_charging_s']:.1f} s above {figures['rating_a']:g} A"
+                    f" because of charging ({figures['highest_a']:.1f} A at most,"
+                    f" {figures['by_charging_longest_s']:.1f} s at a stretch,"
+                    f" {explained_s:.0f} s explained by jumps of the base load and by faults)"
+                )
+
+
+def _fault(truth: Any) -> Account:
+    """Return what was drawn in the time of a fault, by the phase on which it was worst, and who lost what."""
+    phases = [phase for circuit in truth["circuits"].values() for phase in circuit["phases"].values()]
+    worst = max(phases, key=lambda phase: (phase["charging_longest_s"], phase["above_as"], phase["highest_a"]))
+    return {
+        "kind": truth["kind"],
+        "target": truth["target"],
+        "began_at_s": truth["began_at_s"],
+        "ended_at_s": truth["ended_at_s"],
+        "promised_s": REACTION_S + PROMISED_BEYOND_S.get(truth["kind"], 0.0),
+        "over_s": worst["above_s"],
+        "over_as": worst["above_as"],
+        "over_longest_s": worst["charging_longest_s"],
+        "highest_a": worst["highest_a"],
+        "rating_a": worst["rating_a"],
+        "lost": truth["lost"],
+    }
+
+
+HEADER = ("at", "fault", "of", "promised", "above", "A·s above", "highest", "lost by the cars")
+
+
+def table_of(account: Account) -> list[str]:
+    """Return the faults as lines of a table; nothing where there were none."""
+    if not account["faults"]:
+        return []
+    rows = [HEADER, *(_row(fault) for fault in account["faults"])]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    rows.insert(1, tuple("─" * width for width in widths))
+    return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
+
+
+def _row(fault: Account) -> tuple[str, ...]:
+    lost = fault["lost"].values()
+    paused = sum(one["paused_s"] > 0.0 for one in lost)
+    kwh = sum(one["lost_kwh"] for one in lost)
+    return (
+        f"{fault['began_at_s']:.0f} s",
+        fault["kind"].replace("_", " "),
+        "everybody" if fault["target"] == EVERYTHING else fault["target"],
+        f"{fault['promised_s']:.0f} s",
+        f"{fault['over_s']:.1f} s",
+        f"{fault['over_as']:.0f}",
+        f"{fault['highest_a']:.1f} of {fault['rating_a']:g} A",
+        f"{kwh:.2f} kWh by {len(lost)}, {paused} paused",
+    )
 
 
 def _circuit(truth: Any, scenario: Scenario, circuit_id: str) -> Account:
@@ -114,18 +194,7 @@ def _upwards(scenario: Scenario, circuit_id: str) -> Iterator[str]:
 
 def jumps(load: LoadProgramme, elapsed_s: float) -> int:
     """Return how often a load rose faster than it can be followed."""
-    rounds = 1 if load.repeat_s is None else int(elapsed_s // load.repeat_s) + 1
-    changes = [
-        replace(change, at_s=change.at_s + number * (load.repeat_s or 0.0))
-        for number in range(rounds)
-        for change in load.changes
-    ]
-    return sum(
-        change.at_s <= elapsed_s
-        and change.over_s < SLOW_RISE_S
-        and max(after - before for before, after in zip(earlier.amps, change.amps, strict=True)) > RISE_A
-        for earlier, change in pairwise(changes)
-    )
+    return len(load.jumps(elapsed_s))
 
 
 def _counts(truth: Any) -> Account:
