@@ -124,6 +124,9 @@ def _want(seat: Seat, now: float) -> None:
         # It counts at what it may draw; it is asked for its minimum, and the others pay for the rest.
         seat.fixed = seat.worst
         seat.own_target = min(seat.lower, seat.worst)
+        if facts.outstanding and bound.in_flight and seat.memory.ignores_since is None:
+            # Another word would only wait behind the call that is under way; one that is slow would never rise.
+            seat.own_target = bound.in_flight[-1]
         seat.own_reason = Reason.LIMIT_IGNORED if seat.memory.ignores_since is not None else Reason.WAITING_RELEASE
     else:
         seat.fixed = None
