@@ -39,6 +39,11 @@ class ChargePoint:
         self._socket: ClientWebSocketResponse | None = None
         self._reading: asyncio.Task[None] | None = None
 
+    @property
+    def hung_up(self) -> bool:
+        """Return whether the connection that there was has ended."""
+        return self._reading is not None and self._reading.done()
+
     async def connect(self, session: ClientSession, port: int) -> None:
         """Dial in, boot and start a transaction."""
         url = f"ws://127.0.0.1:{port}/{self.identity}"
@@ -53,11 +58,19 @@ class ChargePoint:
 
     async def send_meter_values(self) -> float:
         """Send MeterValues and return the milliseconds until their answer."""
-        self._next += 1
-        call = meter_values(self._next, self._transaction_id, time.time())
         begun = time.perf_counter()
-        await self._ask(call)
+        await self.measure()
         return (time.perf_counter() - begun) * 1e3
+
+    async def measure(self, amps: float | None = None) -> None:
+        """Send MeterValues, of a current where it matters, and wait for the answer."""
+        self._next += 1
+        await self._ask(meter_values(self._next, self._transaction_id, time.time(), amps=amps))
+
+    def answer(self, action: str, payload: dict[str, Any]) -> dict[str, Any]:
+        """Return the answer to a call of the central system."""
+        del payload
+        return ANSWERS.get(action, {"status": "Accepted"})
 
     async def close(self) -> None:
         """Hang up."""
@@ -84,7 +97,7 @@ class ChargePoint:
             kind, message_id, *rest = orjson.loads(message.data)
             if kind == 2:
                 self.asked_at = time.monotonic()
-                answer = ANSWERS.get(rest[0], {"status": "Accepted"})
+                answer = self.answer(rest[0], rest[1])
                 await socket.send_str(orjson.dumps([3, message_id, answer]).decode())
                 continue
             self.refusals += kind != 3

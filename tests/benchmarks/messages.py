@@ -11,9 +11,10 @@ import orjson
 FIRST_AMPS = 10.0
 
 
-def meter_values(number: int, transaction_id: int, at: float) -> list[Any]:
+def meter_values(number: int, transaction_id: int, at: float, *, amps: float | None = None) -> list[Any]:
     """Return a CALL about the time `at`, different from number to number as real ones are; its id is the number."""
-    amps = FIRST_AMPS + number % 60 / 10
+    if amps is None:
+        amps = FIRST_AMPS + number % 60 / 10
     sampled = [
         *(_value("Current.Import", f"{amps:.1f}", "A", phase=phase) for phase in ("L1", "L2", "L3")),
         *(_value("Voltage", f"{229 + number % 5}.0", "V", phase=f"{phase}-N") for phase in ("L1", "L2", "L3")),
