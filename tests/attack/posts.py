@@ -167,8 +167,9 @@ class Post:
         self.listeners: list[ReportEvent] = []
         self.queued: list[ChargerEvent] = []
         self._busy = asyncio.Lock()
-        self._waiting: set[asyncio.Future[LimitOutcome]] = set()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._waiting: dict[asyncio.Future[LimitOutcome], None] = {}
+        """In the order in which they were asked: a set would differ from run to run."""
+        self._tasks: dict[asyncio.Task[None], None] = {}
         self._serial = 0
         self._arrives_at = 0.0
         self._next_sample = 0.0
@@ -289,7 +290,7 @@ class Post:
                 return LimitOutcome.NOT_SENT
             loop = asyncio.get_running_loop()
             answer: asyncio.Future[LimitOutcome] = loop.create_future()
-            self._waiting.add(answer)
+            self._waiting[answer] = None
             self.world.orders += 1
             if self.link is Link.UP and self.mood is not Mood.LOSES_ORDERS:
                 self._arrives_at = max(self._arrives_at, self._now() + self.wire_s + self.late_s)
@@ -306,7 +307,7 @@ class Post:
                     self._tell(WentOffline())
                 return LimitOutcome.UNKNOWN
             finally:
-                self._waiting.discard(answer)
+                self._waiting.pop(answer, None)
 
     def _arrive(self, serial: int, effect: Callable[[], bool | None], answer: asyncio.Future[LimitOutcome]) -> None:
         if serial != self._serial or not self.powered or self.link is not Link.UP:
@@ -378,8 +379,8 @@ class Post:
                 validity_s=promise.until - self._now(),
             )
             task = self.world.loop.create_task(self._keep(socket, order))
-            self._tasks.add(task)
-            task.add_done_callback(self._tasks.discard)
+            self._tasks[task] = None
+            task.add_done_callback(self._tasks.pop)
 
     async def _keep(self, socket: Socket, order: LimitOrder) -> None:
         await self._hold(socket, order)
@@ -506,9 +507,7 @@ class Post:
         self.offset_known_s = self.offset_s
         self._come_online()
         if booted:
-            for socket in self.sockets.values():
-                socket.fallback_known = socket.start_known = socket.promise = None
-            self._tell(Booted(identity=self.identity))
+            self._tell_boot()
         for socket in self.sockets.values():
             self._tell(self._status(socket))
         waiting, self.queued = self.queued, []
@@ -518,6 +517,11 @@ class Post:
             if socket.transaction is not None and socket.known != socket.transaction:
                 socket.known = socket.transaction
                 self._tell(self._started(socket, resumed=True))
+
+    def _tell_boot(self) -> None:
+        for socket in self.sockets.values():
+            socket.fallback_known = socket.start_known = socket.promise = None
+        self._tell(Booted(identity=self.identity))
 
     def host_died(self) -> None:
         """All that we knew is gone, and so is the connection."""

@@ -53,6 +53,7 @@ class Attack(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.world: World
+        self.calmed = False
 
     @initialize(plan=plans(), plugged=st.lists(cars(), min_size=6, max_size=9), part=PARTS)
     def begin(self, plan: SitePlan, plugged: list[CarSpec], part: float) -> None:
@@ -220,8 +221,10 @@ class Attack(RuleBasedStateMachine):
         happenings.everything_dies(self.world, power_cycle=power_cycle, memory=memory)
         self._pass(10.0)
 
+    @precondition(lambda self: self.world.loop.time() > 1300.0 and not self.calmed)
     @rule(away_s=st.sampled_from((0.0, 6.0, 12.0)))
     def calm(self, away_s: float) -> None:
+        self.calmed = True
         service.calm(self.world, away_s)
         TOTALS.calms += 1
         self._pass(0.5)

@@ -485,9 +485,8 @@ class World:
         for key, meter in self.meters.items():
             if meter.lost_phase or now - meter.told_at > self.timeout_s(key) + 1.0:
                 self.stale_since.setdefault(key, now)
-            else:
-                if self.stale_since.pop(key, None) is not None:
-                    self.stale_until[key] = now
+            elif self.stale_since.pop(key, None) is not None:
+                self.stale_until[key] = now
 
     def _note_unruly(self, now: float) -> None:
         for post, socket in self.sockets:

@@ -139,6 +139,7 @@ class WirelessCharger:
         self.expires_at = float("inf")
         self.answer_after_s = 0.05
         self.refuses = False
+        self.refuses_fallback = False
         self.ignores = False
         self.loses_answers = False
         self.sample_every_s = 10.0
@@ -241,6 +242,8 @@ class WirelessCharger:
         if not self.online:
             raise ChargerOffline
         await asyncio.sleep(self.answer_after_s)
+        if self.refuses_fallback:
+            return LimitOutcome.REFUSED
         self.fallback_a = fallback_a
         return LimitOutcome.ACCEPTED
 

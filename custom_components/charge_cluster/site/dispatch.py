@@ -25,6 +25,9 @@ EXPIRY_SLACK_S = 5.0
 PROVING_S = 10.0
 """So long shares reckon with a fallback that is being stored."""
 
+PROVE_AGAIN_S = 30.0
+"""A fallback that was refused or not answered is stored again after this; chargers may write it to flash."""
+
 RETRY_AFTER_S = 5.0
 """An order that failed is not sent again before this."""
 
@@ -45,6 +48,8 @@ class Dispatch:
         self._audit = audit
         self._concerned = concerned
         self._tasks: set[asyncio.Task[None]] = set()
+        self._proving_again: set[str] = set()
+        """Connectors whose fallback is stored again later."""
 
     def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         """Hand an order over; returns at once."""
@@ -95,19 +100,34 @@ class Dispatch:
         self._concerned(state)
 
     async def _provision(self, state: ConnectorState, charger: Charger) -> None:
+        state.proving_until = self._clock.monotonic() + PROVING_S
+        try:
+            await self._store_fallback(state, charger)
+        finally:
+            state.proving_until = self._clock.monotonic()
+
+    async def _store_fallback(self, state: ConnectorState, charger: Charger) -> None:
         fallback = state.connector.fallback_a
         state.bound = guard.fallback_sent(state.bound, fallback)
-        state.proving_until = self._clock.monotonic() + PROVING_S
         try:
             outcome = await charger.provision_fallback(state.number, fallback)
         except ChargerOffline:
             return
-        finally:
-            state.proving_until = self._clock.monotonic()
-        if outcome is LimitOutcome.ACCEPTED:
+        if outcome is not LimitOutcome.ACCEPTED:
+            LOGGER.warning("%s did not take its fallback of %.0f A: %s", state.key, fallback, outcome)
+            if state.key not in self._proving_again:
+                self._proving_again.add(state.key)
+                self._spawn(self._prove_again(state, charger))
+        elif fallback == state.connector.fallback_a:
+            # Otherwise another one was sent meanwhile: the higher of the two counts until that is answered.
             state.bound = guard.fallback_stored(
                 state.bound, fallback, idle=state.transaction is None, now=self._clock.monotonic()
             )
-        else:
-            LOGGER.warning("%s did not take its fallback of %.0f A: %s", state.key, fallback, outcome)
         self._concerned(state)
+
+    async def _prove_again(self, state: ConnectorState, charger: Charger) -> None:
+        """Try to store a fallback again later; until then its hardware's maximum counts."""
+        await asyncio.sleep(PROVE_AGAIN_S)
+        self._proving_again.discard(state.key)
+        if state.bound.online and not state.leaving and state.bound.fallback_a != state.connector.fallback_a:
+            await self._store_fallback(state, charger)

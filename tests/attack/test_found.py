@@ -1,0 +1,121 @@
+"""What the attack found, each as the shortest story that shows it."""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from custom_components.charge_cluster.engine import guard
+from custom_components.charge_cluster.engine.model import Connector
+from tests.site.physical import PhysicalSite, a_site
+from tests.virtual_time import VirtualLoop, run_virtually
+
+
+@pytest.fixture
+def loop() -> VirtualLoop:
+    return VirtualLoop()
+
+
+def play(physical: PhysicalSite, story: Callable[[PhysicalSite], Awaitable[None]]) -> None:
+    async def whole() -> None:
+        await physical.start()
+        await story(physical)
+        await physical.site.stop()
+
+    run_virtually(whole(), physical.loop)
+
+
+def test_a_charge_point_that_answers_slowly_rises_and_stays(loop: VirtualLoop) -> None:
+    """Every raise was taken back a second later because its answer was not there yet, and given again, for ever."""
+
+    async def story(site: PhysicalSite) -> None:
+        for charger in site.chargers.values():
+            charger.answer_after_s = 2.5
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(150)
+        assert site.limits() == [32.0, 32.0]
+        before = len(site.notebook.orders)
+        await site.run(120)
+        assert site.limits() == [32.0, 32.0]
+        assert len(site.notebook.orders) == before
+
+    play(a_site(loop, 2), story)
+
+
+def test_a_renewal_that_is_answered_slowly_takes_nothing_away(loop: VirtualLoop) -> None:
+    """A call that would change nothing made a car fall to its minimum when its answer took more than a second."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        await site.run(120)
+        assert site.limits() == [32.0]
+        site.chargers["P1"].answer_after_s = 2.5
+        before = len(site.notebook.orders)
+
+        def watch() -> None:
+            assert site.truth.outlets["P1"].drawn[0] == 32.0
+
+        await site.run(60, watch)
+        assert len(site.notebook.orders) == before
+
+    play(a_site(loop, 1), story)
+
+
+def test_a_fallback_is_reserved_once_where_places_are_given(loop: VirtualLoop) -> None:
+    """What a candidate reserves was taken from the room twice, so that another waited though its minimum fitted."""
+    physical = a_site(loop, 3, supply_a=32.0, base_load_a=10.0, declared_a=10.0, fallback_a=6.0)
+    first, second, third = physical.settings.charge_points
+    physical.settings = replace(physical.settings, charge_points=(first, replace(second, fallback_a=0.0), third))
+    physical.site = physical._site()
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(120)
+        # 32 A − 2 A − 10 A = 20 A: the fallback of the empty P3 and the minima of the others fit.
+        assert min(site.truth.outlets[name].drawn[0] for name in ("P1", "P2")) >= 6.0
+        assert site.above_s() == 0.0
+
+    play(physical, story)
+
+
+def test_a_fallback_that_was_refused_is_stored_again(loop: VirtualLoop) -> None:
+    """Nobody asked again, so that the connector counted at 32 A for ever and nobody could charge."""
+
+    async def story(site: PhysicalSite) -> None:
+        site.chargers["P2"].refuses_fallback = True
+        await site.run(5)
+        site.chargers["P2"].refuses_fallback = False
+        site.plug("P1", maximum_a=32.0)
+        await site.run(120)
+        assert site.site.connectors["p2/1"].fallback_confirmed
+        assert site.truth.outlets["P1"].drawn[0] >= 6.0
+
+    play(a_site(loop, 2, supply_a=40.0, base_load_a=10.0, declared_a=10.0), story)
+
+
+def test_what_was_promised_to_an_idle_connector_counts_when_its_transaction_begins() -> None:
+    """The charger is told the promise anew for the transaction, while the site counted the fallback alone."""
+    connector = Connector(connector_id="a", circuit_id="supply", rotation=(0, 1, 2))
+    bound = guard.went_online(guard.unknown_bound(connector), connector, 0.0)
+    bound = guard.idle(guard.fallback_stored(bound, 0.0, idle=True, now=0.0), 0.0)
+    bound = guard.accepted(guard.sent(bound, 16.0, 10.0), 16.0, 10.0, 45.0)
+    began = guard.transaction_began(bound, connector, 30.0)
+    assert guard.undecided(began)
+    # The car has not followed yet: a sample of nothing proves nothing.
+    began = guard.measured(began, connector, (0.0, 0.0, 0.0), 31.0, 31.0)
+    assert guard.worst_case_a(connector, began) == 16.0
+    answered = guard.accepted(guard.sent(began, 6.0, 32.0), 6.0, 32.5, 67.0)
+    assert not answered.in_flight
+
+
+def test_a_promise_that_has_run_out_does_not_count() -> None:
+    connector = Connector(connector_id="a", circuit_id="supply", rotation=(0, 1, 2))
+    bound = guard.went_online(guard.unknown_bound(connector), connector, 0.0)
+    bound = guard.idle(guard.fallback_stored(bound, 0.0, idle=True, now=0.0), 0.0)
+    bound = guard.accepted(guard.sent(bound, 16.0, 10.0), 16.0, 10.0, 45.0)
+    assert not guard.transaction_began(bound, connector, 60.0).in_flight
