@@ -25,8 +25,7 @@ from .coordinator import ChargeClusterConfigEntry, refused_issue_id
 from .engine.model import PHASES
 from .repairs import issue_of
 from .report.characters import can_show
-from .report.commissioning_report import commissioning_report
-from .report.facts import ToMend, facts_of
+from .report.facts import ReportFacts, ToMend, facts_of
 from .words import COMMON, words_of
 
 SIGNED_FOR = timedelta(minutes=10)
@@ -66,7 +65,14 @@ async def written_report(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -
         made_at=dt_util.now().replace(microsecond=0),
         software=f"Charge Cluster {version}, Home Assistant {home_assistant_version}",
     )
-    return await hass.async_add_executor_job(commissioning_report, facts, words)
+    return await hass.async_add_executor_job(_write, facts, words)
+
+
+def _write(facts: ReportFacts, words: dict[str, str]) -> bytes:
+    """Return the file, in a thread of its own: the library for it needs a second and 50 MB when it is first loaded."""
+    from .report.commissioning_report import commissioning_report  # noqa: PLC0415 - most never ask for a report
+
+    return commissioning_report(facts, words)
 
 
 @callback

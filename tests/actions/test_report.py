@@ -1,7 +1,10 @@
 """The commissioning report is fetched by administrators, or by a link that one of them was given."""
 
+import subprocess
+import sys
 from datetime import timedelta
 from http import HTTPStatus
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,6 +26,8 @@ from tests.report.stage import text_of
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_site, free_port, set_up, subentry_called
 
 from .stage import answer
+
+REPOSITORY = Path(__file__).parents[2]
 
 
 def path_of(entry_id: str) -> str:
@@ -191,3 +196,9 @@ async def test_words_that_the_fonts_cannot_show_are_english(
     text = text_of(await (await (await hass_client()).get(path_of(entry.entry_id))).read())
 
     assert text.startswith("Commissioning report Depot")
+
+
+def test_who_never_asks_for_a_report_does_not_pay_for_it() -> None:
+    begun = "import sys, custom_components.charge_cluster; sys.exit('fpdf' in sys.modules)"
+
+    assert subprocess.run([sys.executable, "-c", begun], cwd=REPOSITORY, check=False).returncode == 0  # noqa: S603 - our own words
