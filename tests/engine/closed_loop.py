@@ -24,6 +24,7 @@ from custom_components.charge_cluster.engine.model import (
     SiteModel,
     VehicleState,
 )
+from custom_components.charge_cluster.engine.obedience import LimitForm
 from custom_components.charge_cluster.engine.snapshot import ConnectorFacts, Decision, Memory, Snapshot
 
 STEP_S = 0.5
@@ -57,6 +58,10 @@ class Charger:
     refuses: bool = False
     ignores: bool = False
     online: bool = True
+    obeys_form: int | None = None
+    """Where it ignores limits: it obeys them from so many other forms on; None: in no form."""
+    forms: int = 0
+    """Other forms in which a limit was ordered."""
     measures: bool = True
     car: Car | None = None
     plugged_at: float = 0.0
@@ -69,6 +74,13 @@ class Charger:
         """Let a limit run out."""
         if now >= self.expires_at:
             self.obey(self.connector.fallback_a, now, float("inf"))
+
+    def take_form(self, form: LimitForm) -> None:
+        """Take note of how a limit is worded."""
+        if form is LimitForm.OTHER:
+            self.forms += 1
+            if self.forms == self.obeys_form:
+                self.ignores = False
 
     def obey(self, amps: float, now: float, expires_at: float) -> None:
         """Offer the car another limit."""
@@ -209,7 +221,7 @@ class Stage:
         self.memory = self.decision.memory
         self.bounds = dict(self.decision.bounds)
         for command in self.decision.commands:
-            self._send(command.connector_id, command.amps, command.reason)
+            self._send(command.connector_id, command.amps, command.reason, command.form)
         self.now += STEP_S
 
     def snapshot(self) -> Snapshot:
@@ -247,8 +259,9 @@ class Stage:
             amps = charger.on_terminals(self.now)
             self.bounds[key] = guard.measured(self.bounds[key], charger.connector, amps, self.now, self.now)
 
-    def _send(self, key: str, amps: float, reason: Reason) -> None:
+    def _send(self, key: str, amps: float, reason: Reason, form: LimitForm) -> None:
         charger = self.chargers[key]
+        charger.take_form(form)
         bound = self.bounds[key]
         if bound.limit_a != amps or bound.in_flight:
             self.sent.append((self.now, key, amps, reason))

@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Protocol
 
 from ..engine.model import PhaseAmps, VehicleState
+from ..engine.obedience import LimitForm
 
 
 class LimitOutcome(StrEnum):
@@ -33,6 +34,8 @@ class LimitOrder:
     amps: float
     fallback_a: float
     validity_s: float
+    form: LimitForm = LimitForm.USUAL
+    """Whether the last wording was not obeyed, so that the next one has to be used from now on."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,6 +92,8 @@ class DrawSample:
     voltage_v: PhaseAmps | None = None
     temperature_c: float | None = None
     soc_percent: float | None = None
+    offered_a: float | None = None
+    """What it says that it offers the vehicle on a phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

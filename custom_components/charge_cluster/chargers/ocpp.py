@@ -17,7 +17,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from ..engine.model import VehicleState
@@ -47,6 +47,7 @@ from . import (
     ConnectorStatus,
     DeviceIdentity,
     DrawSample,
+    LimitForm,
     LimitOrder,
     LimitOutcome,
     OperationRefused,
@@ -220,14 +221,19 @@ class OcppCharger:
     async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
         """Make a connector hold a limit; what the outcome means is told at the head of this module."""
         known = self._connectors[connector]
-        wish = LimitWish(amps=order.amps, fallback_a=order.fallback_a, validity_s=order.validity_s)
+        wish = LimitWish(
+            amps=order.amps,
+            fallback_a=order.fallback_a,
+            validity_s=order.validity_s,
+            reworded=order.form is LimitForm.OTHER,
+        )
         known.asking += 1
         try:
             before = self._conversation.running_transaction(connector)
             outcome = await self._conversation.hold_limit(connector, wish)
             if outcome is Outcome.ACCEPTED and before is None and self._starts_anew(connector):
                 # It was accepted for the idle connector, and a transaction began meanwhile.
-                outcome = await self._conversation.hold_limit(connector, wish)
+                outcome = await self._conversation.hold_limit(connector, replace(wish, reworded=False))
         finally:
             known.asking -= 1
         if outcome is Outcome.ACCEPTED:
@@ -461,4 +467,5 @@ def _draw_sample(measured: Measured) -> DrawSample:
         voltage_v=measured.voltage_v,
         temperature_c=measured.temperature_c,
         soc_percent=measured.soc_percent,
+        offered_a=measured.offered_a,
     )

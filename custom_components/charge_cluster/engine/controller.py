@@ -12,6 +12,7 @@ from . import guard
 from .allocation import ROUNDING_A
 from .budget import budget_for
 from .model import Reason, VehicleState
+from .obedience import LimitForm
 from .observing import take_seats
 from .outcome import outcome
 from .raising import safe_raises
@@ -54,9 +55,9 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
             # Nothing is known of its limit. A small known one is sure to be no increase of what is counted.
             if (facts.vehicle is not VehicleState.ABSENT or unproved) and now >= facts.retry_at:
                 reductions.append(_command(seat, min(target, seat.lower), reduces=True))
-        elif target < ordered - ROUNDING_A:
+        elif target < ordered - ROUNDING_A or seat.form is LimitForm.OTHER:
             if now >= facts.retry_at:
-                reductions.append(_command(seat, target, reduces=True))
+                reductions.append(_command(seat, min(target, ordered), reduces=True))
         elif connector_id in raises:
             increases.append(_command(seat, raises[connector_id], reduces=False))
         elif (
@@ -75,7 +76,12 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
 
 def _command(seat: Seat, amps: float, *, reduces: bool, renews: bool = False) -> Command:
     return Command(
-        connector_id=seat.connector.connector_id, amps=amps, reason=seat.reason, reduces=reduces, renews=renews
+        connector_id=seat.connector.connector_id,
+        amps=amps,
+        reason=seat.reason,
+        reduces=reduces,
+        renews=renews,
+        form=seat.form,
     )
 
 

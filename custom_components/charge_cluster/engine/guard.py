@@ -75,6 +75,8 @@ class DrawBound:
     offline_since: float | None = None
     draws: tuple[Draw, ...] = ()
     orders: tuple[Order, ...] = ()
+    limits: tuple[Order, ...] = ()
+    """Past values of `limit_a` that are known: each in force until the next one."""
     helds: tuple[Order, ...] = ()
     """Past values of `held_a`: each held until the next one."""
     delay_s: float = 0.0
@@ -151,6 +153,7 @@ def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None
         limit_a=amps,
         since=now if changed else bound.since,
         changed_at=now if changed else bound.changed_at,
+        limits=_remember(bound.limits, Order(now, amps), now),
         expires_at=expires_at,
         in_flight=pending,
     )
@@ -168,6 +171,7 @@ def took_over(bound: DrawBound, amps: float, now: float) -> DrawBound:
         limit_a=amps,
         since=now,
         changed_at=now,
+        limits=_remember(bound.limits, Order(now, amps), now),
         expires_at=None,
         in_flight=(),
         orders=_remember(bound.orders, Order(now, amps), now),
@@ -295,11 +299,33 @@ def undecided(bound: DrawBound) -> bool:
 
 
 def obeys(bound: DrawBound) -> bool | None:
-    """Return whether the newest draw keeps the limit in force; None: no measurement since it should."""
+    """Return whether the newest draw keeps the limit in force; None: it does not, but may be following an earlier one.
+
+    It breaks the limit where it is above all that the vehicle may have been following: what was in force or ordered
+    in the time that it has to follow. Limits that change often hide no disobedience so.
+    """
     limit = bound.limit_a
-    if limit is None or not bound.draws or bound.draws[-1].at < bound.changed_at + bound.follows_within_s:
+    if limit is None or not bound.draws:
         return None
-    return max(bound.draws[-1].amps) <= limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
+    draw = bound.draws[-1]
+    most, since = max(draw.amps), draw.at - bound.follows_within_s
+    settled = since >= bound.changed_at
+    if most <= _tolerated_a(limit):
+        return True if settled else None
+    if not settled and (not bound.limits or bound.limits[0].at > since):
+        return None
+    allowed = max((limit, *bound.in_flight, *(order.amps for order in bound.orders if order.at >= since)))
+    until = float("inf")
+    for past in reversed(bound.limits):
+        if until < since:
+            break
+        allowed = max(allowed, past.amps)
+        until = past.at
+    return False if most > _tolerated_a(allowed) else None
+
+
+def _tolerated_a(limit: float) -> float:
+    return limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
 
 
 def least_at(bound: DrawBound, at: float) -> PhaseAmps:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from . import guard
+from . import guard, obedience
 from .appetite import observe
 from .guard import DrawBound
 from .model import NO_AMPS, PHASES, Connector, Reason, VehicleState
+from .obedience import LimitForm
 from .rows import Layout
 from .seat import Seat, whole_steps_above, whole_steps_below
 from .snapshot import ConnectorFacts, ConnectorMemory, Memory, Snapshot
@@ -87,6 +88,8 @@ def _seat(
         ),
     )
     _want(seat, now)
+    if seat.memory.conduct.in_doubt:
+        seat.still = False
     return seat
 
 
@@ -111,36 +114,47 @@ def _want(seat: Seat, now: float) -> None:
         seat.fixed = unheard
         seat.own_target = bound.limit_a if bound.limit_a is not None else seat.reserved
         seat.own_reason = Reason.STARTING
+    elif facts.vehicle is VehicleState.ABSENT and connector.enabled:
+        seat.own_target = connector.fallback_a
+        seat.own_reason = Reason.NO_VEHICLE
+    elif facts.vehicle is not VehicleState.ABSENT and _is_in_doubt(seat, now):
+        # It counts at what it may draw; it is asked for its minimum at most, and the others pay for the rest.
+        seat.fixed = seat.worst
+        seat.own_target = min(seat.lower, seat.worst) if _may_charge(seat) else 0.0
+        seat.own_reason = Reason.LIMIT_IGNORED
     elif facts.vehicle is VehicleState.FAULTED:
         seat.own_reason = Reason.FAULTED
     elif not connector.enabled:
         seat.own_reason = Reason.SWITCHED_OFF
-    elif facts.vehicle is VehicleState.ABSENT:
-        seat.own_target = connector.fallback_a
-        seat.own_reason = Reason.NO_VEHICLE
     elif seat.upper < seat.lower:
         seat.own_reason = connector.cap_reason
-    elif _ignores(seat, now) or _unanswered(facts, now):
-        # It counts at what it may draw; it is asked for its minimum, and the others pay for the rest.
+    elif _unanswered(facts, now):
+        # So does one that has not answered.
         seat.fixed = seat.worst
         seat.own_target = min(seat.lower, seat.worst)
-        if facts.outstanding and bound.in_flight and seat.memory.ignores_since is None:
+        if facts.outstanding and bound.in_flight:
             # Another word would only wait behind the call that is under way; one that is slow would never rise.
             seat.own_target = bound.in_flight[-1]
-        seat.own_reason = Reason.LIMIT_IGNORED if seat.memory.ignores_since is not None else Reason.WAITING_RELEASE
+        seat.own_reason = Reason.WAITING_RELEASE
     else:
         seat.fixed = None
         seat.wants = facts.vehicle is VehicleState.WANTS
 
 
-def _ignores(seat: Seat, now: float) -> bool:
-    obeys = guard.obeys(seat.bound)
-    if obeys is None:
-        return seat.memory.ignores_since is not None
-    since = None if obeys else (now if seat.memory.ignores_since is None else seat.memory.ignores_since)
-    if since != seat.memory.ignores_since:
-        seat.memory = replace(seat.memory, ignores_since=since)
-    return since is not None
+def _may_charge(seat: Seat) -> bool:
+    return seat.facts.vehicle is not VehicleState.FAULTED and seat.connector.enabled and seat.upper >= seat.lower
+
+
+def _is_in_doubt(seat: Seat, now: float) -> bool:
+    """Judge whether it keeps its limit, and have it worded otherwise where that is due."""
+    bound, before = seat.bound, seat.memory.conduct
+    conduct = obedience.judge(before, bound, now)
+    if conduct.in_doubt and now >= seat.facts.retry_at and obedience.wants_other_form(conduct, bound):
+        conduct = obedience.ordered_otherwise(conduct, now)
+        seat.form = LimitForm.OTHER
+    if conduct is not before:
+        seat.memory = replace(seat.memory, conduct=conduct)
+    return conduct.in_doubt
 
 
 def _unanswered(facts: ConnectorFacts, now: float) -> bool:

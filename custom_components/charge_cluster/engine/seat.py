@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from .guard import DrawBound
 from .model import NO_AMPS, Connector, PhaseAmps, Reason
+from .obedience import LimitForm
 from .rows import Layout
 from .snapshot import ConnectorFacts, ConnectorMemory
 
@@ -49,6 +50,8 @@ class Seat:
     own_target: float = 0.0
     """The limit, with its reason, where it takes no part in the sharing."""
     own_reason: Reason = Reason.NO_VEHICLE
+    form: LimitForm = LimitForm.USUAL
+    """How its limit is to be worded now."""
 
     target: float = 0.0
     reason: Reason = Reason.NO_VEHICLE

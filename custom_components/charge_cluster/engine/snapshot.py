@@ -15,6 +15,7 @@ from .base_load import BaseMemory
 from .demand import DemandMemory
 from .guard import DrawBound, FallbackProof
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
+from .obedience import FAITHFUL, Conduct, LimitForm
 
 if TYPE_CHECKING:
     from .seat import Room
@@ -75,7 +76,8 @@ class ConnectorMemory:
     lost_place_at: float = -math.inf
     served_s: float = 0.0
     """How long it had places before the one that it holds."""
-    ignores_since: float | None = None
+    conduct: Conduct = FAITHFUL
+    """Whether it keeps its limits."""
 
     def served(self, now: float) -> float:
         """Return how long it has had a place in all, in seconds."""
@@ -106,6 +108,7 @@ class Command:
     reduces: bool
     renews: bool = False
     """Nothing changes; only the validity starts anew."""
+    form: LimitForm = LimitForm.USUAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

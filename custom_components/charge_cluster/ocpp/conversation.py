@@ -66,6 +66,8 @@ class Measured:
     voltage_v: Amps | None = None
     temperature_c: float | None = None
     soc_percent: float | None = None
+    offered_a: float | None = None
+    """What it says that it offers the vehicle on a phase."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,6 +148,8 @@ class LimitWish:
     amps: float
     fallback_a: float
     validity_s: float
+    reworded: bool = False
+    """The wording that was used last is not obeyed: from now on the next one is used."""
 
 
 class NotReachable(Exception):

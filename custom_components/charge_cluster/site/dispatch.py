@@ -73,7 +73,9 @@ class Dispatch:
         task.add_done_callback(self._tasks.discard)
 
     async def _send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
-        order = LimitOrder(amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s)
+        order = LimitOrder(
+            amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s, form=command.form
+        )
         try:
             outcome = await charger.apply_limit(state.number, order)
         except ChargerOffline:

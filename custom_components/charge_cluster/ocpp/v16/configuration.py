@@ -47,6 +47,7 @@ MEASURANDS = (
     "Voltage",
     "SoC",
     "Temperature",
+    "Current.Offered",
 )
 """Most needed first: where a charger takes only some, these are they."""
 NEEDED_MEASURANDS = 4

@@ -59,6 +59,7 @@ class ConnectorState:
             voltage_v=sample.voltage_v,
             temperature_c=sample.temperature_c,
             soc_percent=sample.soc_percent,
+            offered_a=sample.offered_a,
         )
         return self.measured
 

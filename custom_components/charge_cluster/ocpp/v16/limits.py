@@ -5,6 +5,11 @@ nothing; should one start, the charger's permanent fallback governs until the tr
 for an idle connector is fulfilled without a word when it allows at least the fallback. One below the fallback is
 written as a default profile above it, for long, because such profiles may wear the charger's flash.
 
+Some chargers accept a transaction's profile and do not obey it. Told so (`LimitWish.reworded`), the next form of the
+same limit is used for that connector from then on, until the charger restarts or has run through all of them. Beside
+the usual form a default profile or the station's maximum never holds more than the fallback, so that it may stand for
+long and is written only when it changes: what such a charger cannot be trusted to give back in time, it is not given.
+
 `ACCEPTED` is said only when what the charger holds makes it true that it will draw no more than the wish.
 """
 
@@ -12,9 +17,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ..conversation import LimitAnsweredLate, LimitWish, Outcome, Report, Terminals
 from ..frames import ErrorCode, JsonObject
@@ -24,13 +30,19 @@ from ..times import ChargerClock
 from . import requests
 from .configuration import Configuration
 from .profiles import (
+    STATION_HELD_S,
+    STATION_LEVEL,
+    Form,
     ProfileAbilities,
     Wording,
     fallback_wordings,
+    forms_of,
     in_unit,
     permanent_profile,
+    profile_id,
     sendable_amps,
     start_wordings,
+    station_profile,
     temporary_profile,
     transaction_wordings,
 )
@@ -46,6 +58,8 @@ TRANSACTION_TAKEN_IN_S = 1.0
 """After this a charger knows the id that its transaction was given."""
 COMPOSITE_DURATION_S = 86400
 EQUAL_A = 0.05
+WORTH_WRITING_A = 1.0
+"""What is kept beside a limit in another form is raised only by so much: it may wear the charger's flash."""
 
 _REFUSALS = frozenset(
     {
@@ -90,8 +104,14 @@ class _Ladder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _StartLimit:
+    """What a default profile, or the station's maximum, holds for long."""
+
     amps: float
     until: float
+
+    def serves(self, amps: float, until: float) -> bool:
+        """Return whether it need not be written anew for a limit beside which it stands."""
+        return amps - WORTH_WRITING_A < self.amps <= amps + EQUAL_A and self.until > until
 
 
 class Limits:
@@ -138,6 +158,9 @@ class Limits:
         self._awaited: dict[int, int | None] = {}
         """Connector → transaction for which a refusal was once taken for haste."""
         self._newest: dict[int, LimitWish] = {}
+        self._forms: dict[int, Form] = {}
+        """Connector → form in use, where it is not the usual one."""
+        self._station_limits: dict[int, _StartLimit] = {}
 
     def forget(self) -> None:
         """The charger restarted: what it holds and how it takes it has to be found out again."""
@@ -147,6 +170,12 @@ class Limits:
         self._unit = None
         self._limited.clear()
         self._awaited.clear()
+        self._forms.clear()
+        self._station_limits.clear()
+
+    def form_of(self, connector: int) -> Form:
+        """Return the form in which a running transaction is limited."""
+        return self._forms.get(connector, Form.USUAL)
 
     def of(self, connector: int) -> Terminals:
         """Return what is known of a connector."""
@@ -159,7 +188,9 @@ class Limits:
         self._newest[connector] = wish
         transaction_id = self._transaction_at(connector)
         if transaction_id is not None:
-            return await self._limit_transaction(connector, wish, transaction_id)
+            if wish.reworded:
+                await self._next_form(connector)
+            return await self._limit_in_form(connector, wish, transaction_id)
         if self.by_default_profile:
             wordings = start_wordings(self._abilities)
             return await self._climb("default", connector, wordings, asked=wish, worded=wish)
@@ -189,6 +220,120 @@ class Limits:
     def _abilities(self) -> ProfileAbilities:
         return self.configuration.abilities
 
+    # -- forms --------------------------------------------------------------------------------------------------------
+
+    async def _limit_in_form(self, connector: int, wish: LimitWish, transaction_id: int) -> Outcome:
+        """Limit a transaction in the form in use, or in the first one after it that the charger does not refuse."""
+        while (form := self.form_of(connector)) is not Form.USUAL:
+            if form is Form.OTHER_UNIT:
+                outcome = beside = await self._limit_in_other_unit(connector, wish, transaction_id)
+            else:
+                outcome = await self._limit_transaction(connector, wish, transaction_id)
+                if outcome is not Outcome.ACCEPTED:
+                    return outcome
+                by = self._hold_default if form is Form.DEFAULT else self._hold_station
+                beside = await by(connector, wish, transaction_id)
+            if beside is not Outcome.REFUSED:
+                return outcome
+            await self._next_form(connector)
+        return await self._limit_transaction(connector, wish, transaction_id)
+
+    async def _next_form(self, connector: int) -> None:
+        forms = forms_of(
+            self._abilities, connectors=self.configuration.connectors, by_default_profile=self.by_default_profile
+        )
+        before = self.form_of(connector)
+        place = forms.index(before) + 1 if before in forms else len(forms)
+        if place < len(forms):
+            self._forms[connector] = forms[place]
+        else:
+            self._forms.pop(connector, None)
+        _LOGGER.info(
+            "Limits of connector %d were not obeyed in the form %s: now in the form %s",
+            connector,
+            before,
+            self.form_of(connector),
+        )
+        if self._station_limits.pop(connector, None) is not None:
+            await self._release_station(connector)
+
+    async def _limit_in_other_unit(self, connector: int, wish: LimitWish, transaction_id: int) -> Outcome:
+        usual = self._unit or self._abilities.units[0]
+        wordings = tuple(
+            wording
+            for wording in transaction_wordings(self._abilities)
+            if wording.purpose is Purpose.TRANSACTION and wording.unit is not usual
+        )
+        return await self._climb(
+            "other unit", connector, wordings, asked=wish, worded=wish, transaction_id=transaction_id, any_unit=True
+        )
+
+    async def _hold_default(self, connector: int, wish: LimitWish, transaction_id: int) -> Outcome:
+        """Keep a default profile beside the one of the transaction."""
+        long_wish = self._for_long(connector, wish)
+        held, now = self._start_limits.get(connector), self._clock.monotonic()
+        if held is not None and held.serves(long_wish.amps, now + wish.validity_s):
+            return Outcome.ACCEPTED
+        outcome = await self._climb(
+            "default",
+            connector,
+            start_wordings(self._abilities),
+            asked=wish,
+            worded=long_wish,
+            transaction_id=transaction_id,
+        )
+        if outcome is Outcome.ACCEPTED:
+            self._start_limits[connector] = self._held(long_wish, now)
+        return outcome
+
+    async def _hold_station(self, connector: int, wish: LimitWish, _transaction_id: int) -> Outcome:
+        """Keep a maximum of the station beside the profile of the transaction."""
+        long_wish = self._for_long(connector, wish)
+        held, now = self._station_limits.get(connector), self._clock.monotonic()
+        if held is not None and held.serves(long_wish.amps, now + wish.validity_s):
+            return Outcome.ACCEPTED
+        unit, terminals = self._unit or self._abilities.units[0], self.of(connector)
+
+        def compose() -> JsonObject:
+            profile = station_profile(
+                long_wish.amps,
+                long_wish.fallback_a,
+                unit,
+                terminals,
+                held_s=long_wish.validity_s,
+                now=self._clock.time(),
+                offset=self._charger_clock.offset,
+            )
+            return requests.set_charging_profile(0, profile)
+
+        outcome = await _outcome_of(self._ask_limit(0, compose, _nothing_depends_on_it))
+        if outcome is Outcome.ACCEPTED:
+            kept = self._held(long_wish, now)
+            self._station_limits[connector] = replace(kept, until=min(kept.until, now + STATION_HELD_S / 2))
+        return outcome
+
+    async def _release_station(self, connector: int) -> None:
+        wording = Wording(purpose=Purpose.STATION_MAXIMUM, level=STATION_LEVEL, unit=RateUnit.AMPS)
+        try:
+            await self._ask("ClearChargingProfile", requests.clear_charging_profile(profile_id(connector, wording)))
+        except CallFailed:
+            _LOGGER.info("The maximum of a charge point could not be taken back; it ends by itself within a day")
+
+    def _for_long(self, connector: int, wish: LimitWish) -> LimitWish:
+        """Return what may stand beside a limit for long: never more than the fallback."""
+        terminals = self.of(connector)
+        stored = self._fallbacks.get(connector)
+        below = stored if stored is not None else sendable_amps(wish.fallback_a, terminals)
+        amps = min(sendable_amps(wish.amps, terminals), below)
+        return LimitWish(amps=amps, fallback_a=below, validity_s=max(START_LIMIT_VALIDITY_S, wish.validity_s))
+
+    @staticmethod
+    def _held(wish: LimitWish, now: float) -> _StartLimit:
+        lasts_s = math.inf if wish.amps == wish.fallback_a else wish.validity_s / 2
+        return _StartLimit(amps=wish.amps, until=now + lasts_s)
+
+    # -- wordings -----------------------------------------------------------------------------------------------------
+
     async def _limit_transaction(self, connector: int, wish: LimitWish, transaction_id: int) -> Outcome:
         wordings: Iterable[Wording] = transaction_wordings(self._abilities, by_default_profile=self.by_default_profile)
         if self._limited.get(connector) == transaction_id:
@@ -211,10 +356,7 @@ class Limits:
         if held is not None and held.amps <= amps + EQUAL_A and held.until - now > wish.validity_s:
             return done
         # A start needs no more than the fallback: the wish itself follows with the transaction.
-        below = fallback_a if fallback_a is not None else sendable_amps(wish.fallback_a, terminals)
-        long_wish = LimitWish(
-            amps=min(amps, below), fallback_a=below, validity_s=max(START_LIMIT_VALIDITY_S, wish.validity_s)
-        )
+        long_wish = self._for_long(connector, wish)
         outcome = await self._climb("default", connector, start_wordings(self._abilities), asked=wish, worded=long_wish)
         if outcome is Outcome.ACCEPTED:
             self._start_limits[connector] = _StartLimit(amps=long_wish.amps, until=now + long_wish.validity_s / 2)
@@ -231,6 +373,7 @@ class Limits:
         asked: LimitWish,
         worded: LimitWish,
         transaction_id: int | None = None,
+        any_unit: bool = False,
     ) -> Outcome:
         """Try the wordings, the one that was taken before first, until one is not refused.
 
@@ -239,10 +382,11 @@ class Limits:
             asked: the wish that came; once a newer one has come this one is dropped.
             worded: the limit to write for it.
             transaction_id: that the limit is for; once it has ended the limit is pointless.
+            any_unit: other units than the one that was taken are worth trying too, and nothing is learned of that.
         """
         ladder = self._ladders.setdefault(use, _Ladder())
         now = self._clock.monotonic()
-        speakable = [wording for wording in wordings if self._unit is None or wording.unit is self._unit]
+        speakable = [wording for wording in wordings if any_unit or self._unit in {None, wording.unit}]
         ways = sorted(speakable, key=lambda wording: wording != ladder.best_for(transaction_id))
         if ladder.next_climb_at > now:
             ways = ways[:1]
@@ -261,7 +405,7 @@ class Limits:
                     remaining.popleft()
                 continue
             if outcome is Outcome.ACCEPTED:
-                self._unit = wording.unit
+                self._unit = self._unit if any_unit else wording.unit
                 ladder.taken, ladder.taken_for = wording, transaction_id
                 ladder.next_climb_at = 0.0
                 if wording.purpose is Purpose.TRANSACTION and transaction_id is not None:
@@ -323,6 +467,10 @@ class Limits:
         if shown:
             self._unit = unit
         return shown
+
+
+def _nothing_depends_on_it(_answer: JsonObject | None) -> None:
+    """A late answer to what only stands beside a limit changes nothing."""
 
 
 async def _outcome_of(answer: Awaitable[JsonObject]) -> Outcome:

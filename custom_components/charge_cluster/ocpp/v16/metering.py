@@ -72,6 +72,8 @@ class Sample:
     total_wh: float | None = None
     soc_percent: float | None = None
     temperature_c: float | None = None
+    offered_a: float | None = None
+    """The highest of the phases that were told."""
 
     @property
     def power_w(self) -> float | None:
@@ -188,6 +190,10 @@ def _read_energy(sample: Sample, number: float, unit: str, phase: int | None) ->
         sample.energies_wh[phase] = energy_wh
 
 
+def _read_offered(sample: Sample, number: float, unit: str, _phase: int | None) -> None:
+    sample.offered_a = max(sample.offered_a or 0.0, number * _scale(unit))
+
+
 def _read_soc(sample: Sample, number: float, _unit: str, _phase: int | None) -> None:
     if 0 <= number <= FULL_PERCENT:
         sample.soc_percent = number
@@ -208,6 +214,7 @@ _DEFAULT_MEASURAND = "Energy.Active.Import.Register"
 _READERS: dict[str, Callable[[Sample, float, str, int | None], None]] = {
     _DEFAULT_MEASURAND: _read_energy,
     "Current.Import": _read_current,
+    "Current.Offered": _read_offered,
     "Power.Active.Import": _read_power,
     "Voltage": _read_voltage,
     "SoC": _read_soc,

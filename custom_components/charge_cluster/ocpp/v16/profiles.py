@@ -13,6 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from enum import StrEnum
 
 from ..conversation import LimitWish, Terminals
 from ..times import ClockOffset, stamp
@@ -23,6 +24,9 @@ FALLBACK_LEVEL = 0
 START_LEVEL = 1
 """Of the default profile that holds an idle connector below its fallback."""
 TRANSACTION_LEVEL = 2
+STATION_LEVEL = 0
+STATION_HELD_S = 86400
+"""After so long the maximum of a charge point that nobody took back is its hardware's again."""
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 """Start of a permanent schedule for chargers that refuse a relative one."""
 
@@ -47,6 +51,38 @@ class Wording:
     level: int
     unit: RateUnit
     kind: Kind = Kind.ABSOLUTE
+
+
+class Form(StrEnum):
+    """A way to limit a running transaction; each but the first is for chargers that do not obey the one before."""
+
+    USUAL = "usual"
+    """By a profile of its own, in the unit that the charger took first."""
+    OTHER_UNIT = "other_unit"
+    """By a profile of its own in the other unit."""
+    DEFAULT = "default"
+    """As usual, and by a default profile beside it."""
+    STATION = "station"
+    """As usual, and by the maximum of a charge point that has one connector only."""
+
+
+def forms_of(abilities: ProfileAbilities, *, connectors: int | None, by_default_profile: bool) -> tuple[Form, ...]:
+    """Return the forms that a charger can do, the usual one first.
+
+    Args:
+        connectors: how many it says to have; charge points with several divide their maximum each in its own way.
+        by_default_profile: default profiles are all that it is limited by.
+    """
+    if by_default_profile:
+        return (Form.USUAL,)
+    forms = [Form.USUAL]
+    if len(abilities.units) > 1:
+        forms.append(Form.OTHER_UNIT)
+    if start_wordings(abilities):
+        forms.append(Form.DEFAULT)
+    if connectors == 1:
+        forms.append(Form.STATION)
+    return tuple(forms)
 
 
 def transaction_wordings(abilities: ProfileAbilities, *, by_default_profile: bool = False) -> tuple[Wording, ...]:
@@ -128,7 +164,7 @@ def temporary_profile(
         return Period(start_s=start_s, limit=limit, phases=phases)
 
     return ChargingProfile(
-        profile_id=_profile_id(terminals.connector, wording),
+        profile_id=profile_id(terminals.connector, wording),
         stack_level=wording.level,
         purpose=wording.purpose,
         kind=wording.kind,
@@ -139,11 +175,52 @@ def temporary_profile(
     )
 
 
+def station_profile(
+    amps: float,
+    fallback_a: float,
+    unit: RateUnit,
+    terminals: Terminals,
+    *,
+    held_s: float,
+    now: float,
+    offset: ClockOffset,
+) -> ChargingProfile:
+    """Return the maximum of a charge point with one connector: `amps` for so long, then its fallback.
+
+    It is never above the fallback, so that it need not be renewed as often as a limit: it may be written to flash.
+    """
+    lead_s = math.ceil(offset.uncertainty_s)
+    below = min(amps, fallback_a)
+    # In watts the hardware's maximum is that of all phases: it is none of our limits.
+    steps = [
+        (0, below, 1),
+        (lead_s + math.ceil(held_s), fallback_a, 1),
+        (lead_s + STATION_HELD_S, terminals.maximum_a, terminals.phases),
+    ]
+    wording = Wording(purpose=Purpose.STATION_MAXIMUM, level=STATION_LEVEL, unit=unit)
+    return ChargingProfile(
+        profile_id=profile_id(terminals.connector, wording),
+        stack_level=wording.level,
+        purpose=wording.purpose,
+        kind=wording.kind,
+        unit=unit,
+        periods=tuple(
+            Period(
+                start_s=start_s,
+                limit=in_unit(sendable_amps(limit_a, terminals), unit, proved_phases=proved),
+                phases=terminals.phases if unit is RateUnit.AMPS else None,
+            )
+            for start_s, limit_a, proved in steps
+        ),
+        starts_at=stamp(now + offset.offset_s - lead_s),
+    )
+
+
 def permanent_profile(fallback_a: float, wording: Wording, terminals: Terminals) -> ChargingProfile:
     """Return the profile for the fallback: one period for good, free of any clock where it is relative."""
     limit = in_unit(sendable_amps(fallback_a, terminals), wording.unit, proved_phases=1)
     return ChargingProfile(
-        profile_id=_profile_id(terminals.connector, wording),
+        profile_id=profile_id(terminals.connector, wording),
         stack_level=wording.level,
         purpose=wording.purpose,
         kind=wording.kind,
@@ -153,7 +230,7 @@ def permanent_profile(fallback_a: float, wording: Wording, terminals: Terminals)
     )
 
 
-def _profile_id(connector: int, wording: Wording) -> int:
+def profile_id(connector: int, wording: Wording) -> int:
     """Return an id that is always the same for the same use, so that a new profile overwrites the old one."""
     use = {Purpose.DEFAULT: wording.level, Purpose.TRANSACTION: 5, Purpose.STATION_MAXIMUM: 6}[wording.purpose]
     return _ID_BASE + connector * _IDS_PER_CONNECTOR + use
