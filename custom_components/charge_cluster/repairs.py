@@ -42,7 +42,7 @@ OF_THE_INSTALLATION = frozenset({ProblemKey.LEDGER_UNAVAILABLE, ProblemKey.LEDGE
 TO_ACKNOWLEDGE = frozenset({ProblemKey.LEDGER_REPLACED})
 """What has happened and cannot be undone: it is shown, over restarts too, until somebody has taken note of it."""
 
-UNSTEADY = frozenset({"fault"})
+UNSTEADY = frozenset({"fault", "drawn", "offered", "limit"})
 """Placeholders that change with every reading; an issue keeps what they said when it was raised."""
 
 GUIDE = "blob/main/docs/troubleshooting.md"

@@ -248,7 +248,8 @@ async def test_limits_are_told_newest_first_with_what_was_before(hass: HomeAssis
 
     assert [(limit["from_a"], limit["to_a"]) for limit in told] == [(16, 6), (16, 8), (16, 10), (None, 16)]
     assert [limit["accepted"] for limit in told] == [True, None, False, True]
-    assert [limit["seen_a"] for limit in told] == [15.5, None, 15.5, 15.5]
+    assert [limit["drawn_a"] for limit in told] == [15.5, None, 15.5, 15.5]
+    assert [limit["seen_a"] for limit in told] == [None] * 4
     assert [limit["circuit"] for limit in told] == [None, "Depot", "Depot", "Depot"]
     assert told[0]["because"] == (
         "CP1 may draw 6 A and waits for its turn: what all vehicles below Depot need at least does not fit together."

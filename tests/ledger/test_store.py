@@ -7,12 +7,14 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 from sqlalchemy import create_engine, text
+from sqlalchemy.orm import Session
 from sqlalchemy.pool import NullPool
 
 from custom_components.charge_cluster.ledger import Ledger, LedgerState, store
@@ -81,15 +83,23 @@ async def test_opening_again_changes_nothing(open_ledger: OpenLedger) -> None:
     assert len(version) == 1
 
 
+def forget_column(session: Session, column: str) -> None:
+    session.execute(text(f"ALTER TABLE limit_order DROP COLUMN {column}"))
+
+
 async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_holds(open_ledger: OpenLedger) -> None:
     ledger = await open_ledger()
     ledger.sessions.record(a_session())
     await ledger.run(lambda session: session.execute(text("DROP INDEX ix_session_end")))
     await ledger.run(lambda session: session.execute(text("DROP TABLE commissioning_finding")))
+    for column in ("sent_at", "form", "seen_a", "seen_at"):
+        await ledger.run(partial(forget_column, column=column))
     await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0001'")))
     await ledger.close()
     again = await open_ledger()
     assert again.state == LedgerState(available=True)
+    again.limits.record(a_limit())
+    assert await again.limits.latest("site") == [a_limit()]
     assert await again.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
     assert on_disk(ledger.path, "SELECT count(*) FROM sqlite_master WHERE name = 'ix_session_end'") == [(1,)]
 

@@ -148,6 +148,26 @@ async def test_a_limit_without_a_time_is_of_now(ledger: Ledger, clock: WallClock
     assert await ledger.limits.latest("site") == [a_limit(NOON + 5.0)]
 
 
+async def test_what_was_sent_is_kept_with_when_and_how(ledger: Ledger) -> None:
+    sent = replace(a_limit(), sent_at=NOON - 1.0, form="other", before_a=20.0)
+    ledger.limits.record(sent)
+    assert await ledger.limits.latest("site") == [sent]
+
+
+async def test_the_newest_accepted_limit_of_a_connector_is_seen_once(ledger: Ledger, clock: WallClock) -> None:
+    older, newer = a_limit(NOON, limit_a=16.0), a_limit(NOON + 10.0, limit_a=8.0)
+    refused = replace(a_limit(NOON + 20.0, limit_a=6.0), outcome="refused")
+    other = a_limit(NOON + 30.0, limit_a=8.0, connector="cp2/1")
+    for record in (older, newer, refused, other):
+        ledger.limits.record(record)
+    clock.now = NOON + 40.0
+    ledger.limits.seen("site", "cp1/1", 8.0, 7.8, 5.0)
+    ledger.limits.seen("site", "cp1/1", 8.0, 7.5, 1.0)
+    ledger.limits.seen("site", "cp1/1", 16.0, 15.0, 1.0)
+    found = await ledger.limits.latest("site")
+    assert found == [other, refused, replace(newer, seen_a=7.8, seen_at=NOON + 35.0), older]
+
+
 async def test_the_log_of_limits_is_bounded_and_the_oldest_go(ledger: Ledger, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_ROWS", 50)
     monkeypatch.setattr(limits, "TRIM_EVERY", 10)

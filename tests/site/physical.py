@@ -61,6 +61,8 @@ class Notebook:
         self.caps: dict[tuple[str, str], Cap] = {}
         self.orders: list[tuple[str, float, float, LimitOutcome]] = []
         """Connector, the limit that was in force until then, the one that was ordered, what became of it."""
+        self.seen: list[tuple[str, float, float]] = []
+        """Connector, the limit that was seen to be kept, what was measured then."""
         self.sessions: dict[str, Session] = {}
         """Those that were recorded, as they were last."""
         self.kept_sessions: dict[str, Session] = {}
@@ -90,6 +92,9 @@ class Notebook:
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         self.orders.append((state.key, before_a, command.amps, outcome))
+
+    def limit_seen(self, key: str, limit_a: float, seen_a: float, seen_ago_s: float) -> None:
+        self.seen.append((key, limit_a, seen_a))
 
     def keep_bound(self, bound: KeptBound) -> None:
         self.bounds[bound.key] = bound

@@ -249,7 +249,11 @@ def _limit(
         "because": because,
         "sent": record.outcome != LimitOutcome.NOT_SENT,
         "accepted": OUTCOMES.get(LimitOutcome(record.outcome)) if record.outcome in LimitOutcome else None,
-        "seen_a": record.drawn_a,
+        "sent_at": spoken(record.sent_at),
+        "form": record.form,
+        "drawn_a": record.drawn_a,
+        "seen_a": record.seen_a,
+        "seen_at": spoken(record.seen_at),
     }
 
 

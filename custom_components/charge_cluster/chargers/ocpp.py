@@ -295,8 +295,8 @@ class OcppCharger:
             case Unreachable():
                 self._tell(WentOffline())
             case Rebooted(device=device):
-                for connector in self._connectors.values():
-                    connector.promise = None
+                for known in self._connectors.values():
+                    known.promise = None
                 self._tell(Booted(identity=_identity(device)))
             case LimitAnsweredLate():
                 # The site heard UNKNOWN and goes on from there; the answer made the charger reachable again.

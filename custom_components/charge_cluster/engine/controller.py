@@ -54,12 +54,12 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
         if ordered is None or unproved:
             # Nothing is known of its limit. A small known one is sure to be no increase of what is counted.
             if (facts.vehicle is not VehicleState.ABSENT or unproved) and now >= facts.retry_at:
-                reductions.append(_command(seat, min(target, seat.lower), reduces=True))
+                reductions.append(_command(snapshot, seat, min(target, seat.lower), reduces=True))
         elif target < ordered - ROUNDING_A or seat.form is LimitForm.OTHER:
             if now >= facts.retry_at:
-                reductions.append(_command(seat, min(target, ordered), reduces=True))
+                reductions.append(_command(snapshot, seat, min(target, ordered), reduces=True))
         elif connector_id in raises:
-            increases.append(_command(seat, raises[connector_id], reduces=False))
+            increases.append(_command(snapshot, seat, raises[connector_id], reduces=False))
         elif (
             bound.expires_at is not None
             and not (in_flight and facts.outstanding)
@@ -68,13 +68,13 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
             and now >= facts.retry_at
         ):
             # At a third of its validity it is sent again, where it would run out.
-            renewals.append(_command(seat, ordered, reduces=False, renews=True))
+            renewals.append(_command(snapshot, seat, ordered, reduces=False, renews=True))
         if seat.fixed is None and ordered is not None and target > ordered and connector_id not in raises:
             seat.reason = _why_not_yet(snapshot, seat)
     return [*reductions, *increases, *renewals]
 
 
-def _command(seat: Seat, amps: float, *, reduces: bool, renews: bool = False) -> Command:
+def _command(snapshot: Snapshot, seat: Seat, amps: float, *, reduces: bool, renews: bool = False) -> Command:
     return Command(
         connector_id=seat.connector.connector_id,
         amps=amps,
@@ -82,6 +82,7 @@ def _command(seat: Seat, amps: float, *, reduces: bool, renews: bool = False) ->
         reduces=reduces,
         renews=renews,
         form=seat.form,
+        decided_at=snapshot.wall,
     )
 
 

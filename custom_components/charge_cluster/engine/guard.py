@@ -310,7 +310,7 @@ def obeys(bound: DrawBound) -> bool | None:
     draw = bound.draws[-1]
     most, since = max(draw.amps), draw.at - bound.follows_within_s
     settled = since >= bound.changed_at
-    if most <= _tolerated_a(limit):
+    if most <= tolerated_a(limit):
         return True if settled else None
     if not settled and (not bound.limits or bound.limits[0].at > since):
         return None
@@ -321,10 +321,11 @@ def obeys(bound: DrawBound) -> bool | None:
             break
         allowed = max(allowed, past.amps)
         until = past.at
-    return False if most > _tolerated_a(allowed) else None
+    return False if most > tolerated_a(allowed) else None
 
 
-def _tolerated_a(limit: float) -> float:
+def tolerated_a(limit: float) -> float:
+    """Return the most that may be measured of a draw that keeps a limit."""
     return limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
 
 

@@ -109,6 +109,8 @@ class Command:
     renews: bool = False
     """Nothing changes; only the validity starts anew."""
     form: LimitForm = LimitForm.USUAL
+    decided_at: float | None = None
+    """UTC POSIX seconds of the pass."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

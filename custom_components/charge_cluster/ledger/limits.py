@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, func, select
+from sqlalchemy import delete, func, select, update
 from sqlalchemy.orm import Session
 
 from .tables import LimitOrder, delete_some
@@ -16,6 +16,9 @@ MOST_ROWS = 500_000
 
 TRIM_EVERY = 1_000
 
+ACCEPTED = "accepted"
+"""The outcome of a limit that can be seen to be kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LimitRecord:
@@ -24,7 +27,7 @@ class LimitRecord:
     site_id: str
     connector: str
     at: float | None
-    """UTC POSIX seconds; None: now."""
+    """When it was answered, UTC POSIX seconds; None: now."""
     limit_a: float
     reason: str
     circuit_id: str | None
@@ -33,6 +36,14 @@ class LimitRecord:
     """What was seen to flow when it was answered."""
     before_a: float | None = None
     """The limit that was in force when it was answered; None in rows of earlier versions."""
+    sent_at: float | None = None
+    """UTC POSIX seconds; None in rows of earlier versions."""
+    form: str | None = None
+    """Whether it was worded as usual; None in rows of earlier versions."""
+    seen_a: float | None = None
+    """What was measured when it was seen to be kept; None: it has not been."""
+    seen_at: float | None = None
+    """When that was measured, UTC POSIX seconds."""
 
 
 class LimitTable:
@@ -63,10 +74,32 @@ class LimitTable:
                     circuit_id=dated.circuit_id,
                     outcome=dated.outcome,
                     drawn_a=dated.drawn_a,
+                    sent_at=dated.sent_at,
+                    form=dated.form,
+                    seen_a=dated.seen_a,
+                    seen_at=dated.seen_at,
                 )
             )
             if trim:
                 _trim(session)
+
+        self._writer.enqueue(work)
+
+    def seen(self, site_id: str, connector: str, limit_a: float, seen_a: float, seen_ago_s: float) -> None:
+        """Note that the newest accepted limit of a connector was seen to be kept; never blocks, never raises."""
+        seen_at = self._now() - seen_ago_s
+        newest = (
+            select(LimitOrder.id)
+            .where(LimitOrder.site_id == site_id, LimitOrder.connector == connector, LimitOrder.outcome == ACCEPTED)
+            .order_by(LimitOrder.at.desc(), LimitOrder.id.desc())
+            .limit(1)
+        )
+
+        def work(session: Session) -> None:
+            row_id = session.scalar(newest)
+            if row_id is not None:
+                change = update(LimitOrder).where(LimitOrder.id == row_id, LimitOrder.limit_a == limit_a)
+                session.execute(change.where(LimitOrder.seen_at.is_(None)).values(seen_a=seen_a, seen_at=seen_at))
 
         self._writer.enqueue(work)
 
@@ -103,4 +136,8 @@ def _record(row: LimitOrder) -> LimitRecord:
         outcome=row.outcome,
         drawn_a=row.drawn_a,
         before_a=row.before_a,
+        sent_at=row.sent_at,
+        form=row.form,
+        seen_a=row.seen_a,
+        seen_at=row.seen_at,
     )

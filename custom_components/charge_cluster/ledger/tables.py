@@ -145,6 +145,10 @@ class LimitOrder(Base):
     circuit_id: Mapped[str | None]
     outcome: Mapped[str]
     drawn_a: Mapped[float | None]
+    sent_at: Mapped[float | None]
+    form: Mapped[str | None]
+    seen_a: Mapped[float | None]
+    seen_at: Mapped[float | None]
 
 
 class Driver(Base):

@@ -12,6 +12,7 @@ from ..engine import guard
 from ..engine.guard import DrawBound
 from ..engine.model import Connector, Limit, PhaseAmps, Reason, VehicleState
 from ..engine.snapshot import ConnectorFacts
+from .foreign import OfferWatch
 from .session import Session
 from .views import ConnectorView
 
@@ -54,6 +55,8 @@ class ConnectorState:
     """Removed from the configuration: it counts until its limit has run out."""
     starts_at: float = 0.0
     """Its random moment after an outage (monotonic seconds); before it, it does not rise from nothing."""
+    offers: OfferWatch = field(default_factory=OfferWatch)
+    """What it says that it offers the vehicle."""
     known: ConnectorFacts | None = None
     """What the last pass was told of it."""
 
@@ -136,6 +139,7 @@ class ConnectorState:
             self.drawn_a = (0.0, 0.0, 0.0) if self.drawn_a is not None else None
             self.power_w = 0.0 if self.power_w is not None else None
             self.soc_percent = None
+            self.offers = OfferWatch()
             if before is not VehicleState.ABSENT:
                 self.since = now
         elif self.plugged and self.session is None:
@@ -144,6 +148,9 @@ class ConnectorState:
     def sampled(self, event: DrawSample, now: float) -> None:
         """Take note of a measurement."""
         self.bound = guard.measured(self.bound, self.connector, event.amps, min(event.measured_at, now), now)
+        if event.offered_a is not None:
+            wanted = self.vehicle is VehicleState.WANTS
+            self.offers.take(event.offered_a, self.bound, min(event.measured_at, now), wanted=wanted)
         self.drawn_a = event.amps
         self.power_w = event.power_w
         if event.soc_percent is not None:

@@ -11,7 +11,7 @@ import logging
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from ..chargers import Charger, ChargerOffline, LimitOrder, LimitOutcome
+from ..chargers import Charger, ChargerOffline, LimitForm, LimitOrder, LimitOutcome
 from ..engine import guard
 from ..engine.snapshot import Command
 from ..ocpp.protocols import Clock
@@ -76,6 +76,7 @@ class Dispatch:
         order = LimitOrder(
             amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s, form=command.form
         )
+        state.offers.reworded = state.offers.reworded or command.form is LimitForm.OTHER
         try:
             outcome = await charger.apply_limit(state.number, order)
         except ChargerOffline:

@@ -97,8 +97,14 @@ class LedgerRecords:
                 circuit_id=state.limit.circuit_id,
                 outcome=str(outcome),
                 drawn_a=None if drawn is None else max(drawn),
+                sent_at=command.decided_at,
+                form=str(command.form),
             )
         )
+
+    def limit_seen(self, key: str, limit_a: float, seen_a: float, seen_ago_s: float) -> None:
+        """Record that the last accepted order for a connector was seen to be kept."""
+        self._ledger.limits.seen(self._site_id, key, limit_a, seen_a, seen_ago_s)
 
     def keep_bound(self, bound: KeptBound) -> None:
         """Keep the proof about a connector."""

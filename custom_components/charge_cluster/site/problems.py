@@ -27,6 +27,7 @@ class ProblemKey(StrEnum):
     G100_TOO_SLOW = "g100_too_slow"
     OVERLOAD_EXPOSURE = "overload_exposure"
     LIMIT_IGNORED = "limit_ignored"
+    FOREIGN_LIMIT = "foreign_limit"
     LIMIT_REFUSED = "limit_refused"
     ROTATION_MISMATCH = "rotation_mismatch"
     FALLBACK_NOT_KEPT = "fallback_not_kept"

@@ -66,6 +66,9 @@ class SiteRecords(Protocol):
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record a limit, what became of it and the limit that was in force until then."""
 
+    def limit_seen(self, key: str, limit_a: float, seen_a: float, seen_ago_s: float) -> None:
+        """Record that the last accepted order for a connector was seen to be kept."""
+
     def keep_bound(self, bound: KeptBound) -> None:
         """Keep the proof about a connector for the next start."""
 

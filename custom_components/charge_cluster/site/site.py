@@ -51,6 +51,7 @@ from .records import SiteRecords
 from .restart import Restart
 from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, SiteSettings
+from .sightings import Sightings
 from .surroundings import circuit_views, problems_of
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
 from .wiring import Wiring
@@ -93,6 +94,7 @@ class Site:
         self._wiring = wiring
         self._dispatch = Dispatch(clock, self, self._proof_changed)
         self._sessions = Sessions(records, clock)
+        self._sightings = Sightings(records)
         self._keeping = Keeping(records, clock)
         self._restart = Restart(clock, chance)
         self._states: dict[str, ConnectorState] = {}
@@ -405,6 +407,7 @@ class Site:
 
     def _sampled(self, state: ConnectorState, event: DrawSample, now: float) -> None:
         state.sampled(event, now)
+        self._sightings.sampled(state, now)
         self._sessions.measured(state, event)
 
     def _transaction_started(self, state: ConnectorState, event: TransactionStarted, now: float) -> None:
@@ -436,6 +439,7 @@ class Site:
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record an order (the audit of the dispatch)."""
         self._records.ordered(state, command, outcome, before_a)
+        self._sightings.ordered(state, command, outcome, before_a)
 
     # The pass ------------------------------------------------------------------------------------------------------
 
@@ -479,6 +483,7 @@ class Site:
         departed = [key for key, leave_at in self._leave_at.items() if now >= leave_at]
         for key in departed:
             del self._leave_at[key]
+            self._sightings.forget(key)
             self._sessions.leave(self._states.pop(key))
         if departed:
             self._rebuild_model()

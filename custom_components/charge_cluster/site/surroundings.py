@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Mapping
+from datetime import UTC, datetime
 
 from ..engine.controller import Decision
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import MeterScope, PhaseAmps, Reason, SiteModel
+from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
+from ..engine.obedience import FAITHFUL, Obedience
 from ..ocpp.protocols import Clock
 from .cap import CapSource
 from .caps import Caps
@@ -128,7 +130,7 @@ def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in
         found.extend(_circuit_problems(decision, names))
     found.extend(_meter_problems(meters, clock.monotonic()))
     found.extend(_cap_problems(settings, meters, caps, names))
-    found.extend(_connector_problems(settings, states, decision))
+    found.extend(_connector_problems(settings, states, decision, clock))
     return tuple(found)
 
 
@@ -212,7 +214,7 @@ def _meter_problem(meter: MeterState) -> ProblemKey:
 
 
 def _connector_problems(
-    settings: SiteSettings, states: Mapping[str, ConnectorState], decision: Decision | None
+    settings: SiteSettings, states: Mapping[str, ConnectorState], decision: Decision | None, clock: Clock
 ) -> list[Problem]:
     found: list[Problem] = []
     names = {point.charge_point_id: point.name for point in settings.charge_points}
@@ -226,8 +228,23 @@ def _connector_problems(
             "fallback": amps_text(state.connector.fallback_a),
         }
         keys = []
-        if decision is not None and decision.limits.get(state.key, state.limit).reason is Reason.LIMIT_IGNORED:
+        conduct = FAITHFUL
+        if decision is not None and state.key in decision.memory.connectors:
+            conduct = decision.memory.connectors[state.key].conduct
+        if conduct.state is Obedience.IGNORES and state.bound.online:
+            placeholders |= {
+                "drawn": amps_text(max(state.drawn_a or NO_AMPS)),
+                "limit": amps_text(state.limit_a),
+                "since": _moment(conduct.since, clock),
+            }
             keys.append(ProblemKey.LIMIT_IGNORED)
+        if state.offers.foreign and state.offers.offered_a is not None and not conduct.in_doubt:
+            placeholders |= {
+                "offered": amps_text(state.offers.offered_a),
+                "limit": amps_text(state.limit_a),
+                "since": _moment(state.offers.differs_since, clock),
+            }
+            keys.append(ProblemKey.FOREIGN_LIMIT)
         if state.refusals >= REFUSED_OFTEN:
             keys.append(ProblemKey.LIMIT_REFUSED)
         if state.bound.fallback_a is None:
@@ -236,3 +253,10 @@ def _connector_problems(
             Problem(key=key, subject=state.key, severity=Severity.WARNING, placeholders=placeholders) for key in keys
         )
     return found
+
+
+def _moment(at: float | None, clock: Clock) -> str:
+    """Return a monotonic time as a date and time of day."""
+    if at is None:
+        return "—"
+    return f"{datetime.fromtimestamp(clock.time() - clock.monotonic() + at, UTC):%Y-%m-%d %H:%M} UTC"
