@@ -10,7 +10,7 @@ from enum import StrEnum
 from functools import partial
 
 from .charge_point import ChargePoint
-from .charge_point.spec import Refusal, Resending
+from .charge_point.spec import IgnoredForm, Refusal, Resending
 from .meter import SimulatedMeter
 from .scenario import FaultKind, FaultValue
 
@@ -146,6 +146,7 @@ def _choice(default: StrEnum, kind: FaultKind, value: FaultValue) -> StrEnum:
 
 _OF_CHARGE_POINTS = {
     FaultKind.IGNORES_LIMITS: Switch(field="ignores_limits"),
+    FaultKind.IGNORES_FORM: Switch(field="ignores_form", on=partial(_choice, IgnoredForm.AMPS), off=None),
     FaultKind.REFUSES_PROFILES: Switch(field="refuses_profiles", on=partial(_choice, Refusal.REJECTED), off=None),
     FaultKind.ANSWERS_LATE: Switch(field="answers_late_s", on=partial(_number, DEFAULT_DELAY_S), off=0.0),
     FaultKind.RESENDS: Switch(field="resends", on=partial(_choice, Resending.SAME_ID), off=None),

@@ -21,6 +21,8 @@ class FaultKind(StrEnum):
 
     # Charge points.
     IGNORES_LIMITS = "ignores_limits"
+    IGNORES_FORM = "ignores_form"
+    """Accepts all profiles and obeys some. Value, what it ignores: "amps" or "transaction"."""
     REFUSES_PROFILES = "refuses_profiles"
     """Value: "rejected" or "error"."""
     DROPS = "drops"

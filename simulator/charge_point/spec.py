@@ -75,6 +75,15 @@ class MessageIds(StrEnum):
     """Plain numbers that begin at 1 after each restart."""
 
 
+class IgnoredForm(StrEnum):
+    """Charging profiles that are accepted and ignored, while others are obeyed."""
+
+    AMPS = "amps"
+    """All that limit current: only watts count."""
+    TRANSACTION = "transaction"
+    """Those of a transaction: the default profile beneath counts."""
+
+
 class Refusal(StrEnum):
     """How charging profiles are refused."""
 
@@ -96,6 +105,7 @@ class Misbehaviour:
 
     ignores_limits: bool = False
     """Accepts profiles and offers its maximum all the same."""
+    ignores_form: IgnoredForm | None = None
     refuses_profiles: Refusal | None = None
     half_open: bool = False
     """Reads nothing, answers nothing and sends nothing, while the connection stays up."""

@@ -14,14 +14,14 @@ import aiohttp
 from ..clock import PointClock, SimClock, utc_text
 from ..physics import SiteTruth
 from ..profile_store import WHOLE_STATION, ProfileStore
-from ..profiles import Stacks, Wiring, limit_at
+from ..profiles import Profile, RateUnit, Stacks, Wiring, limit_at
 from . import commands
 from .configuration import Configuration
 from .connector import NO_TRANSACTION, Connector, Transaction
 from .conversation import Conversation
 from .link import Payload, Reply
 from .outbox import Message
-from .spec import AfterPowerCut, ChargePointSpec, StationMaximum, WattsBy
+from .spec import AfterPowerCut, ChargePointSpec, IgnoredForm, StationMaximum, WattsBy
 
 POWER_LOSS = "PowerLoss"
 
@@ -132,12 +132,27 @@ class ChargePoint:
         if self.misbehaviour.ignores_limits:
             return wiring.maximum_a
         moment, prevails = self.utc(), self.misbehaviour.expired_prevails
-        stacks = self.stacks(connector.number)
+        stacks = self._heeded(self.stacks(connector.number))
         own = limit_at(replace(stacks, station=()), moment, wiring, expired_prevails=prevails)
         if not stacks.station:
             return own
         whole = limit_at(replace(stacks, default=(), transaction=()), moment, replace(wiring, maximum_a=inf))
         return min(own, whole / self._sharers())
+
+    def _heeded(self, stacks: Stacks) -> Stacks:
+        """Return the profiles that it takes notice of."""
+        match self.misbehaviour.ignores_form:
+            case IgnoredForm.TRANSACTION:
+                return replace(stacks, transaction=())
+            case IgnoredForm.AMPS:
+                return replace(
+                    stacks,
+                    station=_in_watts(stacks.station),
+                    default=_in_watts(stacks.default),
+                    transaction=_in_watts(stacks.transaction),
+                )
+            case _:
+                return stacks
 
     def _sharers(self) -> int:
         if self.spec.station_maximum is StationMaximum.EACH:
@@ -326,3 +341,7 @@ def _accepted(answer: Payload) -> bool:
 
 def _id_of(transaction: Transaction) -> int:
     return NO_TRANSACTION if transaction.transaction_id is None else transaction.transaction_id
+
+
+def _in_watts(profiles: tuple[Profile, ...]) -> tuple[Profile, ...]:
+    return tuple(profile for profile in profiles if profile.schedule.unit is RateUnit.WATTS)

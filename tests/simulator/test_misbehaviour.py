@@ -29,6 +29,33 @@ async def test_ignored_limits_are_accepted_and_not_obeyed(
     await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 8.0)
 
 
+async def test_limits_in_amps_are_ignored_and_those_in_watts_obeyed(
+    central: CentralSystem, run_site: RunSite, one_point: OnePoint
+) -> None:
+    site = await begun(central, run_site, one_point())
+    site.fault("ignores_form", "CP-01")
+    assert await limit(central, (0, 8.0)) == "Accepted"
+    await site.clock.sleep(20.0)
+    assert site.truth.outlets[OUTLET].drawn[0] == 16.0
+    assert await limit(central, (0, 3 * 230.0 * 8.0), unit="W") == "Accepted"
+    await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == pytest.approx(8.0, abs=0.5))
+
+
+async def test_profiles_of_transactions_are_ignored_and_default_ones_obeyed(
+    central: CentralSystem, run_site: RunSite, one_point: OnePoint
+) -> None:
+    site = await begun(central, run_site, one_point())
+    site.fault("ignores_form", "CP-01", value="transaction")
+    transaction = site.charge_points["CP-01"].connectors[1].transaction
+    assert transaction is not None
+    told = {"purpose": "TxProfile", "transactionId": transaction.transaction_id, "chargingProfileId": 2}
+    assert await limit(central, (0, 8.0), **told) == "Accepted"
+    await site.clock.sleep(20.0)
+    assert site.truth.outlets[OUTLET].drawn[0] == 16.0
+    assert await limit(central, (0, 10.0)) == "Accepted"
+    await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 10.0)
+
+
 async def test_profiles_are_refused_in_either_way(
     central: CentralSystem, run_site: RunSite, one_point: OnePoint
 ) -> None:
