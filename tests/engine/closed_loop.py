@@ -184,7 +184,7 @@ class Stage:
         """Cut the connection of a charger."""
         charger = self.chargers[key]
         charger.online = False
-        self.bounds[key] = guard.went_offline(self.bounds[key], charger.connector, self.now)
+        self.bounds[key] = guard.went_offline(self.bounds[key], self.now)
 
     def reconnect(self, key: str) -> None:
         """Bring the connection back."""

@@ -40,8 +40,8 @@ def test_a_connection_proves_nothing_and_a_second_one_changes_nothing() -> None:
 
 
 def test_going_offline_twice_is_going_offline_once() -> None:
-    bound = guard.went_offline(online(16.0), CONNECTOR, 1.0)
-    assert guard.went_offline(bound, CONNECTOR, 9.0) is bound
+    bound = guard.went_offline(online(16.0), 1.0)
+    assert guard.went_offline(bound, 9.0) is bound
     assert bound.offline_since == 1.0
 
 
@@ -106,7 +106,7 @@ def test_an_answer_to_what_nobody_remembers_counts_all_the_same() -> None:
 def test_a_limit_runs_out_into_the_fallback_only_when_nobody_renews_it() -> None:
     bound = online(20.0)
     assert guard.at_time(bound, CONNECTOR, 500.0).limit_a == 20.0
-    gone = guard.went_offline(bound, CONNECTOR, 10.0)
+    gone = guard.went_offline(bound, 10.0)
     assert worst(guard.at_time(gone, CONNECTOR, 29.0)) == 20.0
     fell_back = guard.at_time(gone, CONNECTOR, 31.0)
     assert fell_back.limit_a == 6.0
@@ -231,7 +231,7 @@ def test_no_story_brings_the_worst_case_below_an_unproved_order_or_the_fallback(
                 bound = guard.measured(bound, CONNECTOR, all_phases(amps), now, now)
                 assert worst(bound) >= amps
             case "drop":
-                bound = guard.went_offline(bound, CONNECTOR, now)
+                bound = guard.went_offline(bound, now)
             case "back":
                 bound = guard.went_online(bound, CONNECTOR, now)
             case _:

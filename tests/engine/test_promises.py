@@ -145,7 +145,7 @@ class Play:
                 self._measure(key)
             case "drop" if known.online:
                 known.online = False
-                self.bounds[key] = guard.went_offline(self.bounds[key], connector, self.now)
+                self.bounds[key] = guard.went_offline(self.bounds[key], self.now)
             case "back" if not known.online:
                 known.online = True
                 self.bounds[key] = guard.went_online(self.bounds[key], connector, self.now)

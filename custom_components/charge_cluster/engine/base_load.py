@@ -7,6 +7,7 @@ when it proves a jump, and its upper bound alone is what increases rest on.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
@@ -24,6 +25,11 @@ KNOWN_STEP_A = 3.0
 """A step of our own vehicles that a live meter must show (promise 4)."""
 
 READINGS_KEPT = 240
+
+UNANSWERED_S = CAR_SETTLING_S
+"""A meter that shows more than the rating for this long, while nobody was told anything, is believed at once."""
+
+NO_RATING_A: PhaseAmps = (math.inf, math.inf, math.inf)
 
 SILENT_AFTER_S = 60.0
 """Who has not reported for so long no longer holds up the belief."""
@@ -110,7 +116,11 @@ def follow_base(believed: PhaseAmps | None, seen: BaseInterval) -> PhaseAmps:
 
 
 def follow(
-    memory: BaseMemory, reading: MeterReading, below: Sequence[tuple[Connector, DrawBound]], now: float
+    memory: BaseMemory,
+    reading: MeterReading,
+    below: Sequence[tuple[Connector, DrawBound]],
+    now: float,
+    rating_a: PhaseAmps = NO_RATING_A,
 ) -> tuple[BaseMemory, BaseLoad]:
     """Return what to remember and the base load at a pass, given the connectors with a vehicle below the meter."""
     if memory.stuck and reading.amps != memory.readings[-1].amps:
@@ -122,6 +132,9 @@ def follow(
     memory, believed = _believe(memory, seen, reading.measured_at)
     if memory.jumped is not None:
         believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
+    if _unanswered_overload(memory, below, rating_a, now):
+        high = seen.most
+        believed = (max(believed[0], high[0]), max(believed[1], high[1]), max(believed[2], high[2]))
     if memory.settled is None:
         memory = replace(memory, settled=believed, settled_at=reading.measured_at)
     peaks = _remember_peak(memory.peaks, seen.least if memory.reached is None else memory.reached, now)
@@ -154,6 +167,25 @@ def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMem
     return memory, believed
 
 
+def _unanswered_overload(
+    memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]], rating_a: PhaseAmps, now: float
+) -> bool:
+    """Return whether the meter has shown more than the rating for so long that somebody should have come down.
+
+    Where next to nothing is known of the vehicles (after a start with an old memory, with chargers that do not measure)
+    the interval may be too wide to prove any jump. What the meter shows is no less of an overload for that.
+    """
+    reading = memory.readings[-1]
+    if reading.scope is not MeterScope.EVERYTHING or all(reading.amps[phase] <= rating_a[phase] for phase in PHASES):
+        return False
+    since = now - UNANSWERED_S
+    shown = [each for each in memory.readings if each.measured_at >= since]
+    lasted = memory.readings[0].measured_at <= since and all(
+        any(each.amps[phase] > rating_a[phase] for phase in PHASES) for each in shown
+    )
+    return lasted and all(not bound.orders or bound.orders[-1].at <= since for _, bound in below)
+
+
 def _hidden_by_silence(below: Sequence[tuple[Connector, DrawBound]], jumped_at: float) -> PhaseAmps:
     """Return what of a jump may be hidden by chargers that have not been heard of since.
 
@@ -162,7 +194,7 @@ def _hidden_by_silence(below: Sequence[tuple[Connector, DrawBound]], jumped_at: 
     """
     hidden = NO_AMPS
     for _, bound in below:
-        if not bound.online and bound.draws and bound.draws[-1].at <= jumped_at:
+        if bound.unseen_since is not None and bound.draws and bound.draws[-1].at <= jumped_at:
             hidden = plus(hidden, bound.draws[-1].least)
     return hidden
 

@@ -164,7 +164,7 @@ def _base_of(
         return None if declared is None else _declared(declared)
     if circuit.generation_a != NO_AMPS and reading.scope is not MeterScope.EVS_ONLY:
         reading = replace(reading, hidden_a=_hidden(snapshot, circuit))
-    after, load = follow(before, reading, below, snapshot.now)
+    after, load = follow(before, reading, below, snapshot.now, circuit.rating_a)
     budget.memories[circuit_id] = after
     if after.stuck:
         budget.stale.add(circuit_id)

@@ -11,9 +11,10 @@ from collections.abc import Mapping
 from . import guard
 from .allocation import ROUNDING_A
 from .budget import budget_for
+from .guard import BEFORE_START
 from .model import Reason, VehicleState
 from .obedience import LimitForm
-from .observing import take_seats
+from .observing import PLUGGED_IN, take_seats
 from .outcome import outcome
 from .raising import safe_raises
 from .rows import layout_of
@@ -60,18 +61,24 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
                 reductions.append(_command(snapshot, seat, min(target, ordered), reduces=True))
         elif connector_id in raises:
             increases.append(_command(snapshot, seat, raises[connector_id], reduces=False))
-        elif (
-            bound.expires_at is not None
-            and not (in_flight and facts.outstanding)
-            and (bound.ordered_at is None or now - bound.ordered_at >= renewed_after)
-            and (in_flight or bound.limit_a != seat.connector.fallback_a)
-            and now >= facts.retry_at
-        ):
-            # At a third of its validity it is sent again, where it would run out.
+        elif not (in_flight and facts.outstanding) and now >= facts.retry_at and _due(seat, now, renewed_after):
             renewals.append(_command(snapshot, seat, ordered, reduces=False, renews=True))
         if seat.fixed is None and ordered is not None and target > ordered and connector_id not in raises:
             seat.reason = _why_not_yet(snapshot, seat)
     return [*reductions, *increases, *renewals]
+
+
+def _due(seat: Seat, now: float, renewed_after: float) -> bool:
+    """Return whether a limit is sent again: at a third of its validity, where it would run out.
+
+    Once it is sent to whom something was sent before our start: what is remembered may be older than that.
+    """
+    bound = seat.bound
+    if bound.ordered_at == BEFORE_START:
+        return seat.facts.vehicle in PLUGGED_IN
+    differs = bool(bound.in_flight) or bound.limit_a != seat.connector.fallback_a
+    late = bound.ordered_at is None or now - bound.ordered_at >= renewed_after
+    return bound.expires_at is not None and differs and late
 
 
 def _command(snapshot: Snapshot, seat: Seat, amps: float, *, reduces: bool, renews: bool = False) -> Command:

@@ -29,6 +29,9 @@ SAME_A = 1e-6
 CLOCK_SLACK_S = 2.0
 """By how much the times of a meter's sample and of a change at a charger may be off against each other."""
 
+BEFORE_START = float("-inf")
+"""When a limit was sent that is only remembered."""
+
 CAR_SETTLING_S = 15.0
 """After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
 
@@ -66,13 +69,16 @@ class DrawBound:
     in_flight: tuple[float, ...] = ()
     """Limits sent and not yet answered, or answered in a way that proves nothing."""
     ordered_at: float | None = None
-    """When a limit was sent last."""
+    """When a limit was sent last; `BEFORE_START`: in an earlier life of ours."""
     changed_at: float = 0.0
     """When the limit in force changed last."""
     fallback_a: float | None = None
     """The fallback that is proved to be in the charger; None: not proved, so that its hardware maximum counts."""
     online: bool = False
     offline_since: float | None = None
+    unseen_since: float | None = None
+    """Since then it may have lost its power for a while: nothing it drew before says what it draws. None: it was
+    measured since."""
     draws: tuple[Draw, ...] = ()
     orders: tuple[Order, ...] = ()
     limits: tuple[Order, ...] = ()
@@ -110,6 +116,7 @@ def remembered_bound(
         changed_at=now,
         expires_at=expires_at,
         fallback_a=fallback_a,
+        ordered_at=None if limit_a is None else BEFORE_START,
         offline_since=now,
     )
 
@@ -121,11 +128,12 @@ def went_online(bound: DrawBound, connector: Connector, now: float) -> DrawBound
     return replace(at_time(bound, connector, now), online=True, offline_since=None)
 
 
-def went_offline(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+def went_offline(bound: DrawBound, now: float) -> DrawBound:
     """Return the bound after the connection was lost: it counts as before, and may have lost its power too."""
     if not bound.online and bound.offline_since is not None:
         return bound
-    return replace(bound, online=False, offline_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
+    orders = _remember(bound.orders, Order(now, 0.0), now)
+    return replace(bound, online=False, offline_since=now, unseen_since=now, orders=orders)
 
 
 def sent(bound: DrawBound, amps: float, now: float) -> DrawBound:
@@ -191,6 +199,12 @@ def transaction_began(bound: DrawBound, connector: Connector, now: float) -> Dra
     return sent(began, promised, now) if promised > fallback + SAME_A else began
 
 
+def rebooted(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after the charger said that it restarted: it is at its fallback, its car perhaps at nothing."""
+    bound = replace(bound, unseen_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
+    return took_over(bound, fallback_of(connector, bound), now)
+
+
 def fallback_sent(bound: DrawBound, fallback_a: float) -> DrawBound:
     """Return the bound after a fallback was sent: until the answer either of the two may hold."""
     return bound if bound.fallback_a is None else replace(bound, fallback_a=max(bound.fallback_a, fallback_a))
@@ -221,7 +235,8 @@ def measured(bound: DrawBound, connector: Connector, amps: PhaseAmps, at: float,
     else:
         least = on_supply
     draws = _trim((*bound.draws, Draw(at, on_supply, least)), now)
-    bound = replace(bound, draws=draws)
+    seen = bound.unseen_since is None or (bound.online and at > bound.unseen_since)
+    bound = replace(bound, draws=draws, unseen_since=None if seen else bound.unseen_since)
     most = max(on_supply)
     limit = bound.limit_a
     if limit is None or bound.in_flight or at <= bound.since + _lag_s(bound, limit):

@@ -124,11 +124,11 @@ class ConnectorState:
 
     def went_offline(self, now: float) -> None:
         """Take note of a lost connection; a session goes on, as the vehicle is still there."""
-        self.bound = guard.went_offline(self.bound, self.connector, now)
+        self.bound = guard.went_offline(self.bound, now)
 
     def booted(self, now: float) -> None:
         """Take note of a restart of the charger: it is at its fallback until told otherwise."""
-        self.bound = guard.took_over(self.bound, guard.fallback_of(self.connector, self.bound), now)
+        self.bound = guard.rebooted(self.bound, self.connector, now)
 
     def status_changed(self, event: ConnectorStatus, now: float) -> None:
         """Take note of a status."""
