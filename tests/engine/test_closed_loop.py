@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from custom_components.charge_cluster.engine import guard
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, Reason, SharingRule
 
 from .closed_loop import Car, Charger, Stage
@@ -367,6 +368,30 @@ def test_what_a_meter_sees_is_respected(scope: MeterScope) -> None:
     load = stage.decision.circuits["supply"].load_a
     assert load is not None
     assert load[0] == pytest.approx(95.0, abs=1.0)
+
+
+def test_a_charger_that_reboots_while_the_base_load_jumps_comes_back_below_the_ceiling() -> None:
+    """It is back before anybody missed it, and its car begins to draw again a while later."""
+    jumped = False
+    stage = plugged(
+        a_stage(
+            *(a_connector(key, fallback_a=6.0) for key in named(4)),
+            base_load=lambda _: all_phases(45.0 if jumped else 20.0),
+        )
+    )
+    stage.run(90)
+    dark = stage.chargers["c00"]
+    assert dark.car is not None
+    jumped = dark.car.sated = True
+    stage.run(2)
+    dark.obey(6.0, stage.now, float("inf"))
+    stage.bounds["c00"] = guard.rebooted(stage.bounds["c00"], dark.connector, stage.now)
+    stage.run(18)
+    above = dict(stage.over_s)
+    dark.car.sated = False
+    stage.run(60)
+    assert stage.drawn()["c00"] >= 6.0
+    assert stage.over_s == above
 
 
 def test_a_charger_whose_power_fails_while_the_base_load_jumps_comes_back_below_the_ceiling() -> None:

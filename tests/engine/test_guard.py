@@ -8,7 +8,9 @@ import pytest
 from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine import guard
+from custom_components.charge_cluster.engine.base_load import BaseMemory, follow
 from custom_components.charge_cluster.engine.guard import CAR_SETTLING_S, HISTORY_S, MAX_HISTORY, DrawBound
+from custom_components.charge_cluster.engine.model import MeterReading
 
 from .sites import a_connector, all_phases
 
@@ -239,3 +241,22 @@ def test_no_story_brings_the_worst_case_below_an_unproved_order_or_the_fallback(
         bound = guard.at_time(bound, CONNECTOR, now)
         assert worst(bound) >= max((6.0, *bound.in_flight))
         assert bound.limit_a is None or worst(bound) >= bound.limit_a
+
+
+@pytest.mark.parametrize("orders_at", [None, 8.0])
+def test_an_overload_that_the_meter_shows_is_believed_though_nothing_proves_a_jump(orders_at: float | None) -> None:
+    """After a start little is known of the vehicles: all that the meter shows may be theirs, or nothing."""
+    bound = guard.went_online(guard.unknown_bound(CONNECTOR), CONNECTOR, 0.0)
+    if orders_at is not None:
+        bound = guard.sent(bound, 6.0, orders_at)
+    memory = BaseMemory(settled=all_phases(20.0))
+    believed = {}
+    for second in range(20):
+        shown = MeterReading(
+            circuit_id="supply", amps=all_phases(110.0 + 0.1 * (second % 3)), measured_at=float(second), timeout_s=10.0
+        )
+        memory, load = follow(memory, shown, [(CONNECTOR, bound)] * 4, float(second), all_phases(100.0))
+        believed[second] = load.believed[0]
+    assert believed[14] == 20.0
+    # Who was told something a moment ago is given the time to follow.
+    assert believed[19] == (pytest.approx(110.0, abs=0.3) if orders_at is None else 20.0)
