@@ -408,3 +408,148 @@ async def test_a_single_phase_connector_is_told_one_phase(stage: Stage) -> None:
 async def test_nobody_is_asked_who_is_not_there(stage: Stage) -> None:
     assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.NOT_SENT
     assert await stage.conversation.store_fallback(1, 6) is Outcome.NOT_SENT
+
+
+# A charger that does not obey -----------------------------------------------------------------------------------------
+
+
+def reworded(amps: float, fallback_a: float = 6.0) -> LimitWish:
+    return LimitWish(amps=amps, fallback_a=fallback_a, validity_s=30, reworded=True)
+
+
+ONE_CONNECTOR = configured(NumberOfConnectors="1")
+
+
+@virtually
+async def test_what_is_not_obeyed_in_amps_is_said_in_watts_and_stays_so(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    assert await stage.conversation.hold_limit(1, reworded(10)) is Outcome.ACCEPTED
+    assert await stage.conversation.hold_limit(1, wish(8, 6)) is Outcome.ACCEPTED
+    profiles = point.profiles("TxProfile")
+    assert [profile["chargingSchedule"]["chargingRateUnit"] for profile in profiles] == ["A", "W", "W"]
+    # Nobody knows on how many phases it draws: the watts are safe on one.
+    assert limits_of(profiles[1])[0][1] == pytest.approx(10 * 216.2, abs=0.1)
+    assert len({(profile["chargingProfileId"], profile["stackLevel"]) for profile in profiles}) == 1
+    assert point.calls("ClearChargingProfile") == []
+
+
+@virtually
+async def test_watts_are_those_of_the_phases_that_are_proved(stage: Stage) -> None:
+    point, transaction = await charging(stage)
+    await point.measure(sampled(L1=16, L2=16, L3=16), transaction_id=transaction)
+    await stage.conversation.hold_limit(1, wish(16, 6))
+    await stage.conversation.hold_limit(1, reworded(10))
+    assert limits_of(point.profiles("TxProfile")[-1])[0][1] == pytest.approx(3 * 10 * 216.2, abs=0.1)
+
+
+@virtually
+async def test_the_next_form_is_a_default_profile_beside_the_usual_one_never_above_the_fallback(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    await stage.conversation.store_fallback(1, 6)
+    await stage.conversation.hold_limit(1, wish(16, 6))
+    for _ in range(2):
+        assert await stage.conversation.hold_limit(1, reworded(16)) is Outcome.ACCEPTED
+    above = [profile for profile in point.profiles("TxDefaultProfile") if profile["stackLevel"] > 0]
+    assert [limits_of(profile)[0][1] for profile in above] == [6.0]
+    last = point.profiles("TxProfile")[-1]
+    assert last["chargingSchedule"]["chargingRateUnit"] == "A"
+    assert limits_of(last)[0][1] == 16.0
+
+
+@virtually
+async def test_a_default_profile_that_stands_is_not_written_with_every_renewal(stage: Stage) -> None:
+    point, _ = await charging(stage, GetConfiguration=configured(ChargingScheduleAllowedChargingRateUnit="Current"))
+    await stage.conversation.store_fallback(1, 10)
+    await stage.conversation.hold_limit(1, reworded(6, 10))
+    for amps in (6, 6, 6, 6.5, 6.9, 6, 6):
+        await stage.conversation.hold_limit(1, wish(amps, 10))
+        await asyncio.sleep(10)
+    above = [profile for profile in point.profiles("TxDefaultProfile") if profile["stackLevel"] > 0]
+    assert [limits_of(profile)[0][1] for profile in above] == [6.0]
+    await stage.conversation.hold_limit(1, wish(9, 10))
+    await stage.conversation.hold_limit(1, wish(0, 10))
+    above = [profile for profile in point.profiles("TxDefaultProfile") if profile["stackLevel"] > 0]
+    assert [limits_of(profile)[0][1] for profile in above] == [6.0, 9.0, 0.0]
+    assert len(point.profiles("TxProfile")) == 10
+
+
+@virtually
+async def test_the_maximum_of_a_charge_point_is_a_last_form_where_it_has_one_connector(stage: Stage) -> None:
+    point, _ = await charging(stage, GetConfiguration=ONE_CONNECTOR)
+    await stage.conversation.store_fallback(1, 6)
+    for _ in range(3):
+        assert await stage.conversation.hold_limit(1, reworded(16)) is Outcome.ACCEPTED
+    (maximum,) = point.profiles("ChargePointMaxProfile")
+    assert [payload["connectorId"] for payload in point.calls("SetChargingProfile")][-1] == 0
+    assert [limit for _, limit in limits_of(maximum)] == [6.0, 6.0, 32.0]
+    # It ends by itself, should nobody take it back.
+    assert limits_of(maximum)[-1][0] >= 86_400
+
+
+@virtually
+async def test_a_maximum_that_is_not_obeyed_either_is_taken_back_and_all_is_as_usual(stage: Stage) -> None:
+    point, _ = await charging(
+        stage, GetConfiguration=ONE_CONNECTOR, ClearChargingProfile=lambda _: {"status": "Accepted"}
+    )
+    await stage.conversation.store_fallback(1, 6)
+    for _ in range(4):
+        await stage.conversation.hold_limit(1, reworded(16))
+    (maximum,) = point.profiles("ChargePointMaxProfile")
+    assert point.calls("ClearChargingProfile") == [{"id": maximum["chargingProfileId"]}]
+    assert point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "A"
+
+
+@virtually
+async def test_a_charge_point_with_two_connectors_is_never_limited_as_a_whole(stage: Stage) -> None:
+    point, _ = await charging(stage, GetConfiguration=configured(NumberOfConnectors="2"))
+    for _ in range(5):
+        await stage.conversation.hold_limit(1, reworded(16))
+    assert point.profiles("ChargePointMaxProfile") == []
+
+
+@virtually
+async def test_a_form_that_is_refused_is_passed_over(stage: Stage) -> None:
+    in_amps = taking(lambda profile: profile["chargingSchedule"]["chargingRateUnit"] == "A")
+    point, _ = await charging(stage, SetChargingProfile=in_amps)
+    await stage.conversation.hold_limit(1, wish(16, 6))
+    assert await stage.conversation.hold_limit(1, reworded(6)) is Outcome.ACCEPTED
+    assert point.profiles("TxDefaultProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "A"
+
+
+@virtually
+async def test_a_charger_that_knows_one_form_only_gets_that_again(stage: Stage) -> None:
+    keys = configured(ChargingScheduleAllowedChargingRateUnit="Current", ChargeProfileMaxStackLevel="0")
+    point, _ = await charging(stage, GetConfiguration=keys)
+    await stage.conversation.hold_limit(1, wish(16, 6))
+    assert await stage.conversation.hold_limit(1, reworded(6)) is Outcome.ACCEPTED
+    assert [limits_of(profile)[0][1] for profile in point.profiles("TxProfile")] == [16.0, 6.0]
+
+
+@virtually
+async def test_the_form_is_remembered_over_transactions_and_forgotten_with_a_restart(stage: Stage) -> None:
+    point, transaction = await charging(stage)
+    await stage.conversation.hold_limit(1, reworded(10))
+    await point.stop(transaction)
+    await point.start()
+    await stage.conversation.hold_limit(1, wish(10, 6))
+    assert point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "W"
+    writes = len(point.profiles("TxProfile"))
+    await asyncio.sleep(60)
+    await point.boot()
+    await stage.settle()
+    await point.start(meter=3000)
+    assert await stage.conversation.hold_limit(1, wish(10, 6)) is Outcome.ACCEPTED
+    assert [p["chargingSchedule"]["chargingRateUnit"] for p in point.profiles("TxProfile")[writes:]] == ["A"]
+
+
+@virtually
+async def test_an_idle_connector_has_no_form_to_try(stage: Stage) -> None:
+    point = await stage.booted()
+    await point.status(1, "Preparing")
+    await stage.conversation.store_fallback(1, 6)
+    await stage.conversation.hold_limit(1, reworded(16))
+    await point.status(1, "Charging")
+    await point.start()
+    await stage.conversation.hold_limit(1, wish(10, 6))
+    assert point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "A"
