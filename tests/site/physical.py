@@ -15,6 +15,7 @@ from custom_components.charge_cluster.chargers import (
     ConnectorStatus,
     DeviceIdentity,
     DrawSample,
+    LimitForm,
     LimitOrder,
     LimitOutcome,
     ReportEvent,
@@ -141,11 +142,20 @@ class WirelessCharger:
         self.listeners: list[ReportEvent] = []
         self.fallback_a = 32.0
         self.limit_a: float | None = None
+        self.ends_a = 0.0
+        """What the limit ends in."""
         self.expires_at = float("inf")
         self.answer_after_s = 0.05
         self.refuses = False
         self.refuses_fallback = False
         self.ignores = False
+        self.obeys_form: int | None = None
+        """Where it ignores limits: it obeys them from so many other forms on; None: in no form."""
+        self.forms = 0
+        """Other forms in which a limit was ordered."""
+        self.reports_offer = False
+        self.foreign_a = 32.0
+        """What something else lets it offer at most."""
         self.loses_answers = False
         self.sample_every_s = 10.0
         self.measures = True
@@ -222,9 +232,9 @@ class WirelessCharger:
 
     def offer(self, now: float) -> float:
         """Return what it offers its vehicle now."""
-        if self.limit_a is None or now >= self.expires_at:
+        if self.limit_a is None:
             return self.fallback_a
-        return self.limit_a
+        return self.ends_a if now >= self.expires_at else self.limit_a
 
     async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
         if not self.online:
@@ -236,8 +246,12 @@ class WirelessCharger:
             return LimitOutcome.REFUSED
         now = asyncio.get_running_loop().time()
         self.calls.append((now, order.amps))
+        if order.form is LimitForm.OTHER:
+            self.forms += 1
+            self.ignores = self.ignores and self.forms != self.obeys_form
         if not self.ignores:
             self.limit_a, self.expires_at = order.amps, now + order.validity_s
+            self.ends_a = order.fallback_a
         return LimitOutcome.UNKNOWN if self.loses_answers else LimitOutcome.ACCEPTED
 
     def _cut_off(self) -> bool:
@@ -265,6 +279,7 @@ class WirelessCharger:
                 power_w=sum(drawn) * 230.0,
                 energy_wh=outlet.register_wh,
                 register_wh=outlet.register_wh,
+                offered_a=outlet.offered_a if self.reports_offer else None,
             )
         )
 
@@ -394,7 +409,7 @@ class PhysicalSite:
             for charger in self.chargers.values():
                 outlet = self.truth.outlets[charger.outlet_id]
                 offer = 32.0 if charger.ignores and outlet.car is not None else charger.offer(now)
-                outlet.offer(offer, self.truth.now)
+                outlet.offer(min(offer, charger.foreign_a), self.truth.now)
             self.truth.step(STEP_S)
             for index, charger in enumerate(self.chargers.values()):
                 if (self._steps + 3 * index) % round(charger.sample_every_s / STEP_S) == 0:

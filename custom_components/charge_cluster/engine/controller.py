@@ -76,7 +76,8 @@ def _due(seat: Seat, now: float, renewed_after: float) -> bool:
     bound = seat.bound
     if bound.ordered_at == BEFORE_START:
         return seat.facts.vehicle in PLUGGED_IN
-    differs = bool(bound.in_flight) or bound.limit_a != seat.connector.fallback_a
+    fallback = seat.connector.fallback_a
+    differs = bool(bound.in_flight) or bound.limit_a != fallback or bound.ends_a != fallback
     late = bound.ordered_at is None or now - bound.ordered_at >= renewed_after
     return bound.expires_at is not None and differs and late
 

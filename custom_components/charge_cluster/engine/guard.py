@@ -74,6 +74,8 @@ class DrawBound:
     """When the limit in force changed last."""
     fallback_a: float | None = None
     """The fallback that is proved to be in the charger; None: not proved, so that its hardware maximum counts."""
+    ends_a: float = 0.0
+    """What the limits it was sent for its transaction end in, at most: the fallback as it was configured then."""
     online: bool = False
     offline_since: float | None = None
     unseen_since: float | None = None
@@ -167,6 +169,16 @@ def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None
     )
 
 
+def ending_in(bound: DrawBound, fallback_a: float) -> DrawBound:
+    """Return the bound after a limit was sent that ends in a fallback: until it is accepted either may hold."""
+    return bound if fallback_a <= bound.ends_a else replace(bound, ends_a=fallback_a)
+
+
+def ends_in(bound: DrawBound, fallback_a: float) -> DrawBound:
+    """Return the bound after a limit was accepted that ends in a fallback."""
+    return bound if fallback_a == bound.ends_a else replace(bound, ends_a=fallback_a)
+
+
 def refused(bound: DrawBound, amps: float) -> DrawBound:
     """Return the bound after the charger refused a limit: the one before still holds."""
     return replace(bound, in_flight=tuple(a for a in bound.in_flight if a != amps))
@@ -196,12 +208,18 @@ def transaction_began(bound: DrawBound, connector: Connector, now: float) -> Dra
     began = took_over(bound, fallback, now)
     binds = bound.limit_a is not None and (bound.expires_at is None or now < bound.expires_at)
     promised = max((*bound.in_flight, bound.limit_a if bound.limit_a is not None and binds else 0.0))
-    return sent(began, promised, now) if promised > fallback + SAME_A else began
+    return sent(began, promised, now) if promised > fallback + SAME_A else ends_in(began, 0.0)
+
+
+def transaction_ended(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after a transaction ended: its limits are gone, and the permanent fallback governs."""
+    bound = ends_in(bound, 0.0)
+    return took_over(bound, fallback_of(connector, bound), now)
 
 
 def rebooted(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound after the charger said that it restarted: it is at its fallback, its car perhaps at nothing."""
-    bound = replace(bound, unseen_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
+    bound = replace(bound, ends_a=0.0, unseen_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
     return took_over(bound, fallback_of(connector, bound), now)
 
 
@@ -296,7 +314,9 @@ def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
 
 def fallback_of(connector: Connector, bound: DrawBound) -> float:
     """Return the amps that it may go to by itself: its fallback if that is proved, else its hardware maximum."""
-    return connector.maximum_a if bound.fallback_a is None or not connector.fallback_kept else bound.fallback_a
+    if bound.fallback_a is None or not connector.fallback_kept:
+        return connector.maximum_a
+    return max(bound.fallback_a, bound.ends_a)
 
 
 def worst_case_a(connector: Connector, bound: DrawBound) -> float:

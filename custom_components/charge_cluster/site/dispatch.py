@@ -54,6 +54,7 @@ class Dispatch:
     def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         """Hand an order over; returns at once."""
         state.bound = guard.sent(state.bound, command.amps, self._clock.monotonic())
+        state.bound = guard.ending_in(state.bound, state.connector.fallback_a)
         state.outstanding += 1
         self._spawn(self._send(state, charger, command, validity_s))
 
@@ -89,6 +90,7 @@ class Dispatch:
             state.refusals = 0
             state.retry_at = 0.0
             state.bound = guard.accepted(state.bound, command.amps, now, now + validity_s + EXPIRY_SLACK_S)
+            state.bound = guard.ends_in(state.bound, order.fallback_a)
         elif outcome is LimitOutcome.REFUSED:
             state.refusals += 1
             state.retry_at = now + RETRY_AFTER_S

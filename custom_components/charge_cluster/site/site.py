@@ -418,7 +418,7 @@ class Site:
     def _transaction_stopped(self, state: ConnectorState, event: TransactionStopped, now: float) -> None:
         self._sessions.transaction_stopped(state, event)
         if not event.late:
-            state.bound = guard.took_over(state.bound, guard.fallback_of(state.connector, state.bound), now)
+            state.bound = guard.transaction_ended(state.bound, state.connector, now)
 
     def _metered(self, meter: MeterState, report: MeterSample | MeterFault) -> None:
         if self._meters.get(meter.settings.meter_id) is not meter:
