@@ -31,6 +31,9 @@ TICK_S = 0.25
 LOOKS_AHEAD_S = 86_400.0
 """Jumps of a load are looked for so far ahead."""
 
+REBOOTS_WITHIN_S = 10.0
+"""A reboot ends by itself; no charge point of a scenario takes longer."""
+
 SHORTEST_TICK_S = 0.01
 """Real seconds between two moves, however fast the clock runs."""
 
@@ -173,7 +176,7 @@ class SimulatedSite:
             else:
                 befall_meter(one, kind, value)
         if kind is FaultKind.REBOOTS:
-            self.episodes.mend(kind, target)
+            self.at(self.now + REBOOTS_WITHIN_S, partial(self.episodes.mend, kind, target))
         if for_s is not None:
             self.at(self.now + for_s, lambda: self.mend(kind, target))
 

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from scripts.demo_site.account import REACTION_S, errors_logged, faults_of, jumps
+from scripts.demo_site.account import REACTION_S, errors_logged, faults_of, jumps, table_of
 from simulator.building import LoadChange, LoadProgramme
 
 
@@ -33,6 +33,47 @@ def test_time_above_a_rating_that_nothing_explains_is_a_fault_that_names_the_cir
 
 def test_one_excess_may_not_use_up_what_several_jumps_explain() -> None:
     assert len(faults_of(an_account(by_charging_s=30.0, longest_s=30.0, explained_s=3 * REACTION_S))) == 1
+
+
+def a_fault(*, longest_s: float, promised_s: float = REACTION_S) -> dict[str, Any]:
+    return {
+        "kind": "half_open",
+        "target": "CP-A01",
+        "began_at_s": 125.0,
+        "ended_at_s": 160.0,
+        "promised_s": promised_s,
+        "over_s": longest_s,
+        "over_as": 31.0,
+        "over_longest_s": longest_s,
+        "highest_a": 103.3,
+        "rating_a": 100.0,
+        "lost": {"CP-A02/1": {"before_a": 10.0, "least_a": 0.0, "lost_kwh": 0.05, "paused_s": 12.0}},
+    }
+
+
+def test_a_fault_may_keep_current_above_a_rating_for_what_was_promised_and_no_longer() -> None:
+    within = an_account() | {"faults": [a_fault(longest_s=REACTION_S)]}
+    beyond = an_account() | {"faults": [a_fault(longest_s=REACTION_S + 0.5)]}
+    assert faults_of(within) == []
+    (fault,) = faults_of(beyond)
+    assert fault.startswith("half_open at CP-A01, 125 s: 20.5 s at a stretch above a rating")
+
+
+def test_what_a_fault_promises_beyond_the_reaction_time_counts_all_in_all_too() -> None:
+    explained = {"faults": [a_fault(longest_s=45.0, promised_s=50.0)]}
+    account = an_account(by_charging_s=45.0, longest_s=45.0, explained_s=REACTION_S)
+    assert faults_of(account | explained) == []
+    assert len(faults_of(account)) == 1
+
+
+def test_the_table_tells_what_each_fault_cost() -> None:
+    _, _, row = table_of(an_account() | {"faults": [a_fault(longest_s=9.5)]})
+    for told in ("125 s", "half open", "CP-A01", "20 s", "9.5 s", "103.3 of 100 A", "0.05 kWh by 1, 1 paused"):
+        assert told in row
+
+
+def test_without_faults_there_is_no_table() -> None:
+    assert table_of(an_account() | {"faults": []}) == []
 
 
 def a_load(*changes: tuple[float, float, float], repeat_s: float | None = None) -> LoadProgramme:
