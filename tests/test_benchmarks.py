@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.charge_cluster.engine.allocation import Claim, fair_shares
-from tests.benchmarks import __main__ as program, rpc, shares
+from tests.benchmarks import __main__ as program, faults, guard, rpc, shares
 from tests.benchmarks.car_parks import a_car_park
 from tests.benchmarks.measuring import percentile, timed
 from tests.benchmarks.oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
@@ -24,6 +24,7 @@ def a_row(value: float, target: float | None) -> Row:
 def without_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "measure", lambda _: iter([a_row(20.0, 10.0)]))
     monkeypatch.setattr(rpc, "measure", lambda _: iter([a_row(0.1, 0.25)]))
+    monkeypatch.setattr(guard, "measure", lambda _: iter([a_row(0.3, None)]))
 
 
 def test_it_can_be_run() -> None:
@@ -44,6 +45,36 @@ def test_shares_are_measured_and_written_down(tmp_path: Path, capsys: pytest.Cap
     assert all(row["value"] > 0 for row in figures["rows"] if row["unit"] == "ms")
     table = capsys.readouterr().out
     assert all(row["subject"] in table for row in figures["rows"])
+
+
+def test_faults_and_passes_are_measured() -> None:
+    rows = list(guard.measure(guard.QUICK))
+    silent, dies, *passes = rows
+    assert silent.subject == "meter silent"
+    assert dies.subject.startswith("everything dies")
+    for fault in (silent, dies):
+        assert fault.verdict is Verdict.MET
+        assert fault.value > 0
+        assert fault.also["above_as"] > 0
+        assert fault.also["records_lost"] == 0
+    assert {"pass of 6, steady", "pass of 12, base load jumps", "pass of 6, everybody arrives"} <= {
+        row.subject for row in passes
+    }
+
+
+def test_nothing_exceeds_a_rating_where_nothing_jumps() -> None:
+    """The trial sees what flows: with the building quiet no fault of a charge point brings it above a rating."""
+    trial = faults.Trial()
+    try:
+        trial.fill()
+        trial.run(60.0)
+        trial.tally = tally = faults.Tally()
+        faults.FAULTS[8].happens(trial)
+        trial.run(60.0)
+        assert tally.worst.above_s == 0.0
+        assert tally.worst.highest_a > 60.0
+    finally:
+        trial.end()
 
 
 def test_messages_are_measured_over_real_sockets() -> None:

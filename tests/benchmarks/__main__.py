@@ -8,7 +8,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
-from . import rpc, shares
+from . import guard, rpc, shares
 from .program import ProgramEnded
 from .report import Report, Row
 from .rpc import Worthless
@@ -34,8 +34,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="scripts/benchmark", description="Take figures of speed.", epilog=EXPLANATION)
-    parser.add_argument("name", nargs="?", choices=(shares.NAME, rpc.NAME), help="only these; without a name, all")
+    parser = argparse.ArgumentParser(
+        prog="scripts/benchmark", description="Take figures of speed and of safety.", epilog=EXPLANATION
+    )
+    parser.add_argument(
+        "name", nargs="?", choices=(shares.NAME, rpc.NAME, guard.NAME), help="only these; without a name, all"
+    )
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the figures down as well")
     parser.add_argument("--strict", action="store_true", help="a missed target ends with exit code 1")
     parser.add_argument("--quick", action="store_true", help="next to nothing of each: shows that it works")
@@ -47,6 +51,8 @@ def _rows(name: str | None, *, quick: bool) -> Iterator[Row]:
         yield from shares.measure(shares.QUICK if quick else shares.Extent())
     if name in (None, rpc.NAME):
         yield from rpc.measure(rpc.QUICK if quick else rpc.Extent())
+    if name in (None, guard.NAME):
+        yield from guard.measure(guard.QUICK if quick else guard.Extent())
 
 
 if __name__ == "__main__":

@@ -1,19 +1,17 @@
-"""How long exact shares and a whole pass take, and how exact the shares are."""
+"""How long exact shares take, and how exact they are."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import partial
 
 from custom_components.charge_cluster.engine.allocation import fair_shares
-from custom_components.charge_cluster.engine.controller import decide
 
 from .car_parks import CarPark, a_car_park
 from .measuring import timed
 from .oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
-from .passes import LivingCarPark
 from .progress import say
 from .report import Row
 
@@ -32,15 +30,10 @@ class Extent:
     """Car parks of each size."""
     repeats: int = 20
     """Calls for each car park."""
-    passes: int = 40
-    warm_up_passes: int = 110
-    """A little longer than the engine remembers draws."""
-    jump_a: float = 1.0
-    """By so much for each connector the base load jumps, which doubles it."""
     lp_patience_s: float = 60.0
 
 
-QUICK = Extent(connectors=(6, 12), seeds=1, repeats=3, passes=3, warm_up_passes=3, lp_patience_s=10.0)
+QUICK = Extent(connectors=(6, 12), seeds=1, repeats=3, lp_patience_s=10.0)
 
 
 def measure(extent: Extent) -> Iterator[Row]:
@@ -50,7 +43,6 @@ def measure(extent: Extent) -> Iterator[Row]:
         parks = [a_car_park(connectors, seed) for seed in range(extent.seeds)]
         yield from _time_of_shares(parks, connectors, extent)
         yield from _exactness(parks, connectors, extent)
-        yield from _time_of_passes(parks[0], connectors, extent)
 
 
 def _time_of_shares(parks: list[CarPark], connectors: int, extent: Extent) -> Iterator[Row]:
@@ -109,33 +101,3 @@ def _exactness(parks: list[CarPark], connectors: int, extent: Extent) -> Iterato
         target=TARGET_DEVIATION_A,
         note=f"worst of {len(deviations)} car parks, {programmes} LPs in {time.monotonic() - begun:.1f} s",
     )
-
-
-def _time_of_passes(park: CarPark, connectors: int, extent: Extent) -> Iterator[Row]:
-    living = LivingCarPark(park)
-    say(f"shares: {connectors} connectors, whole passes")
-    living.live(extent.warm_up_passes)
-    snapshots = []
-    for _ in range(extent.passes):
-        snapshot, memory = living.second(), living.memory
-        snapshots.append(partial(decide, snapshot, memory))
-        living.carry_out(decide(snapshot, memory))
-    yield from _pass_rows(f"decide, {connectors}, steady", snapshots, "a pass on a quiet day, full histories")
-    jump = living.second(jump_a=extent.jump_a * connectors)
-    reductions = sum(command.reduces for command in decide(jump, living.memory).commands)
-    calls = [partial(decide, jump, living.memory)] * extent.passes
-    yield from _pass_rows(f"decide, {connectors}, base load jumps", calls, f"{reductions} reductions in one pass")
-
-
-def _pass_rows(subject: str, calls: Sequence[Callable[[], object]], note: str) -> Iterator[Row]:
-    timing = timed(calls)
-    yield Row(
-        benchmark=NAME,
-        subject=subject,
-        figure="CPU, median",
-        value=timing.median_ms,
-        unit="ms",
-        ratio=timing.ratio,
-        note=note,
-    )
-    yield Row(benchmark=NAME, subject=subject, figure="CPU, p95", value=timing.p95_ms, unit="ms")
