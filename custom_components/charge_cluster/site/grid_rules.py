@@ -38,7 +38,7 @@ def section_14a_minimum_w(devices: int) -> float:
 def fail_safe_time(settings: SiteSettings, meter_timeout_s: float | None) -> FailSafeTime:
     """Return how long a circuit may be above its cap when something fails; `meter_timeout_s` is that of its guard.
 
-    The longest way: the meter dies, limits are renewed until that is noticed, and then the way to the chargers dies too.
+    The longest way: the meter dies, limits are renewed until that is noticed, then the way to the chargers dies too.
     They run out by themselves and the cars follow; nothing more has to be decided or sent for it.
     """
     return FailSafeTime(
