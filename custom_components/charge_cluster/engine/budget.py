@@ -22,6 +22,7 @@ from .model import (
     VehicleState,
     plus,
 )
+from .obedience import by_measurements
 from .rows import PHASE_ROWS, Layout, total_of
 from .seat import Seat, Sums
 from .snapshot import Memory, Snapshot
@@ -120,7 +121,10 @@ def _plugged_below(snapshot: Snapshot, seats: Mapping[str, Seat]) -> dict[str, l
         lists = lists_of.get(circuit_id)
         if lists is None:
             lists = lists_of[circuit_id] = [below[above] for above in paths[circuit_id] if above in below]
-        pair = (seat.connector, seat.bound)
+        bound = seat.bound
+        if seat.memory.conduct.in_doubt and bound.draws:
+            bound = by_measurements(bound, seat.connector, snapshot.now)
+        pair = (seat.connector, bound)
         for members in lists:
             members.append(pair)
     return below

@@ -18,6 +18,7 @@ from statistics import median
 
 from . import guard
 from .guard import CAR_SETTLING_S, DrawBound
+from .model import Connector
 
 NOTICED_WITHIN_S = 30.0
 """Disobedience is noticed within this time or two sample intervals, whichever is longer."""
@@ -119,6 +120,18 @@ def wants_other_form(conduct: Conduct, bound: DrawBound) -> bool:
     if conduct.state is Obedience.SUSPECTED:
         return _is_confirmed(conduct, bound)
     return conduct.state is Obedience.IGNORES
+
+
+def by_measurements(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound of one in doubt as far as its measurements alone tell of what flowed: orders tell nothing.
+
+    One that still rises may have reached its hardware's maximum since. What a meter shows of that is no base load.
+    """
+    newest = bound.draws[-1]
+    rises = len(bound.draws) == 1 or max(newest.amps) > max(bound.draws[-2].amps) + guard.MEASURING_TOLERANCE_A
+    if rises and now < newest.at + bound.follows_within_s:
+        return replace(bound, orders=(), helds=(), held_a=connector.maximum_a)
+    return replace(bound, orders=())
 
 
 def ordered_otherwise(conduct: Conduct, now: float) -> Conduct:

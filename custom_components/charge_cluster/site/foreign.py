@@ -29,6 +29,8 @@ class OfferWatch:
     """The most that was offered as it was ordered; None: its reports have not been seen to follow orders."""
     differs_since: float | None = None
     """Since when (monotonic) it is something else; None: it is not."""
+    differs_a: float = 0.0
+    """What it is."""
     foreign: bool = False
     """Whether something else has set a limit."""
     reworded: bool = False
@@ -44,21 +46,35 @@ class OfferWatch:
         """
         self.offered_a = offered_a
         limit = bound.limit_a
-        settled = not bound.in_flight and at >= bound.changed_at + bound.follows_within_s
-        if limit is None or not settled or not wanted or self.reworded:
-            self._agrees()
-            return
-        tolerance = max(ALIKE_A, ALIKE * limit)
-        if abs(offered_a - limit) <= tolerance:
-            self.highest_a = max(self.highest_a or 0.0, offered_a)
-            self._agrees()
-        elif self.highest_a is None or (offered_a < limit and self.highest_a < limit - tolerance):
-            # It never offered so much: a cable may not carry more.
-            self._agrees()
-        else:
-            self.differs_since = at if self.differs_since is None else self.differs_since
-            self.foreign = at - self.differs_since > FOREIGN_AFTER_S
+        if limit is None or not wanted or self.reworded:
+            self._forget()
+        elif self.differs_since is not None:
+            self._goes_on(offered_a, limit, at, self.differs_since)
+        elif not bound.in_flight and at >= bound.changed_at + bound.follows_within_s:
+            self._compare(offered_a, limit, at)
 
-    def _agrees(self) -> None:
+    def _compare(self, offered_a: float, limit: float, at: float) -> None:
+        if _alike(offered_a, limit):
+            self.highest_a = max(self.highest_a or 0.0, offered_a)
+        elif self.highest_a is not None and (
+            offered_a > limit or self.highest_a >= limit or _alike(self.highest_a, limit)
+        ):
+            # Where it never offered so much, a cable may not carry more.
+            self.differs_since, self.differs_a = at, offered_a
+
+    def _goes_on(self, offered_a: float, limit: float, at: float, since: float) -> None:
+        """Follow a difference: it is not over when our own limit comes down to it, as a vehicle seems to take less."""
+        if not _alike(offered_a, self.differs_a):
+            if _alike(offered_a, limit):
+                self._forget()
+                return
+            self.differs_a = offered_a
+        self.foreign = at - since > FOREIGN_AFTER_S
+
+    def _forget(self) -> None:
         self.differs_since = None
         self.foreign = False
+
+
+def _alike(offered_a: float, limit: float) -> bool:
+    return abs(offered_a - limit) <= max(ALIKE_A, ALIKE * limit)
