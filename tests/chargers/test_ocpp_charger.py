@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from custom_components.charge_cluster.chargers import (
     ChargerOffline,
     ConnectorStatus,
     DrawSample,
+    LimitForm,
     LimitOrder,
     LimitOutcome,
     OperationRefused,
@@ -277,6 +279,27 @@ async def test_a_running_transaction_is_limited(scene: Scene) -> None:
     await scene.start()
     assert await scene.order(10) is LimitOutcome.ACCEPTED
     assert scene.limits() == [10]
+
+
+@virtually
+async def test_an_order_in_another_form_is_worded_otherwise_and_so_are_those_after_it(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    await scene.order(10)
+    assert await scene.charger.apply_limit(1, replace(order(8), form=LimitForm.OTHER)) is LimitOutcome.ACCEPTED
+    await scene.order(7)
+    units = [profile["chargingSchedule"]["chargingRateUnit"] for profile in scene.point.profiles("TxProfile")]
+    assert units == ["A", "W", "W"]
+
+
+@virtually
+async def test_what_it_says_that_it_offers_is_told(scene: Scene) -> None:
+    offered = {"measurand": "Current.Offered", "unit": "A", "value": "13"}
+    await scene.point.measure([*sampled(L1=7, L2=7, L3=7), offered])
+    await scene.stage.settle()
+    assert scene.heard(DrawSample)[-1].offered_a == 13
+    await scene.draws(7)
+    assert scene.heard(DrawSample)[-1].offered_a is None
 
 
 @virtually

@@ -153,6 +153,12 @@ def test_temperatures_come_in_several_units() -> None:
     assert sample(value("313.15", "Temperature", "K")).temperature_c == pytest.approx(40)
 
 
+def test_what_is_offered_is_the_highest_of_the_phases_and_no_draw() -> None:
+    told = sample(value("10", "Current.Offered"), value("13500", "Current.Offered", "mA"))
+    assert told.offered_a == 13.5
+    assert told.total_a is None
+
+
 def test_a_state_of_charge_is_a_percentage() -> None:
     assert sample(value("55", "SoC", "Percent")).soc_percent == 55
     assert sample(value("255", "SoC", "Percent")).soc_percent is None

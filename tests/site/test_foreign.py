@@ -31,11 +31,17 @@ def followed() -> OfferWatch:
 def test_an_offer_that_changes_without_an_order_is_foreign_after_half_a_minute(
     followed: OfferWatch, offered_a: float
 ) -> None:
-    told(followed, offered_a, since=100.0, until=130.0)
-    assert not followed.foreign
-    told(followed, offered_a, since=140.0, until=140.0)
-    assert followed.foreign
+    assert not told(followed, offered_a, since=100.0, until=130.0).foreign
+    assert told(followed, offered_a, since=140.0, until=140.0).foreign
     assert followed.differs_since == 100.0
+
+
+def test_it_stays_foreign_when_our_own_limit_comes_down_to_it(followed: OfferWatch) -> None:
+    told(followed, 8.0, since=100.0, until=120.0)
+    lowered = replace(LIMIT, limit_a=9.0, changed_at=125.0)
+    assert told(followed, 8.0, since=130.0, until=200.0, bound=lowered).foreign
+    # It follows orders again.
+    assert not told(followed, 9.5, since=230.0, until=230.0, bound=replace(lowered, limit_a=10.0)).foreign
 
 
 def test_it_is_over_when_the_offer_is_the_limit_again(followed: OfferWatch) -> None:
