@@ -8,7 +8,7 @@ from collections.abc import Callable
 from dataclasses import fields
 
 import pytest
-from hypothesis import HealthCheck, seed, settings, strategies as st
+from hypothesis import HealthCheck, Phase, seed, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
 from custom_components.charge_cluster.site.settings import ConnectorWish
@@ -37,6 +37,7 @@ SEARCH = settings(
     stateful_step_count=50,
     deadline=None,
     database=None,
+    phases=(Phase.generate,) if "ATTACK_SHRINK" not in os.environ else (Phase.generate, Phase.shrink),
     suppress_health_check=list(HealthCheck),
     report_multiple_bugs=False,
 )
@@ -264,3 +265,11 @@ def test_anything_may_happen_in_any_order(
     for what in fields(TOTALS):
         record_property(what.name, getattr(TOTALS, what.name))
     assert TOTALS.steps - before >= wanted
+
+
+@pytest.mark.long
+@pytest.mark.timeout(0)
+def test_service_is_as_promised_where_all_is_well() -> None:
+    logging.getLogger("custom_components.charge_cluster").setLevel(logging.ERROR)
+    search = seed(os.environ.get(SEED_VARIABLE, "charge cluster"))(AttackOnService)
+    run_state_machine_as_test(search, settings=SEARCH)
