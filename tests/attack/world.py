@@ -372,7 +372,9 @@ class World:
 
     def new_site(self) -> Site:
         """Return a site of the settings in force."""
-        return Site(self.settings, self.wishes, clock=self.clock, records=self.diary, wiring=self)
+        return Site(
+            self.settings, self.wishes, clock=self.clock, records=self.diary, wiring=self, chance=Random(self.plan.seed)
+        )
 
     async def prepare(self, settings: SiteSettings) -> None: ...
 

@@ -111,8 +111,9 @@ class Restart:
         for key in back:
             if self._starts.get(key, -math.inf) <= now:
                 self._starts[key] = now + self._chance.uniform(0.0, within_s)
-        for key in self._returned.keys() - self._charging - self._starts.keys():
-            self._starts[key] = now + self._chance.uniform(0.0, within_s)
+        for key in self._returned:
+            if key not in self._charging and key not in self._starts:
+                self._starts[key] = now + self._chance.uniform(0.0, within_s)
 
     def _drew(self, key: str, sample: DrawSample) -> None:
         at = self._returned.get(key)
