@@ -13,8 +13,9 @@ from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps
 from custom_components.charge_cluster.site.proof import check
 from custom_components.charge_cluster.site.settings import CircuitSettings, ConnectorWish, SiteSettings
 
+from .judge import RISES_LATE_S, RUNS_OUT_S, Fault
 from .posts import Link, Mood, Post, Socket
-from .world import RISES_LATE_S, RUNS_OUT_S, CarSpec, Diary, Fault, World
+from .world import CarSpec, Diary, World
 
 type Memory = int | None
 """How many flushes ago the disk was written last; None: lost."""
@@ -34,6 +35,14 @@ def unplug(world: World, post: Post, socket: Socket) -> None:
         world.disturb(f"unplug {socket.outlet_id}")
         world.truth.unplug(socket.outlet_id)
         post.unplugged(socket)
+
+
+def draw_at_most(world: World, socket: Socket, amps: float | None) -> None:
+    """Have a car take less than it is offered, nothing at all, or all that it can again (None)."""
+    car = socket.outlet.car
+    if car is not None:
+        world.disturb(f"{socket.outlet_id} draws at most {amps}")
+        car.spec = replace(car.spec, draws_at_most_a=amps)
 
 
 def take_mood(world: World, post: Post, mood: Mood, late_s: float) -> None:
@@ -97,12 +106,12 @@ def excuse_jump(world: World, circuit_id: str, rise: PhaseAmps, what: str) -> No
         meter = world.meters.get(key)
         if meter is None or meter.scope is MeterScope.EVS_ONLY:
             continue
-        stale_since = world.stale_since.get(key)
+        stale_since = world.judge.stale_since.get(key)
         declared = world.circuits[key].declared_a
         if stale_since is not None and declared is not None and now - stale_since > RUNS_OUT_S:
             continue
-        blind = world.timeout_s(key) if meter.silent or meter.lost_phase or not meter.powered else 0.0
-        world.excuse((key,), rise, what, extra_s=blind, late_s=RISES_LATE_S)
+        blind = world.judge.timeout_s(key) if meter.silent or meter.lost_phase or not meter.powered else 0.0
+        world.judge.excuse((key,), rise, what, extra_s=blind, late_s=RISES_LATE_S)
 
 
 def trouble_meter(world: World, circuit_id: str, what: str, lag_s: float) -> None:
@@ -114,17 +123,18 @@ def trouble_meter(world: World, circuit_id: str, what: str, lag_s: float) -> Non
     before = meter.lag_s
     if meter.frozen is not None and what != "frozen":
         meter.frozen = None
-        world.unjudged_until[circuit_id] = world.loop.time() + world.reaction_s(circuit_id) + RISES_LATE_S + 10.0
+        seen_by = world.judge.reaction_s(circuit_id) + RISES_LATE_S + 10.0
+        world.judge.unjudged_until[circuit_id] = world.loop.time() + seen_by
     meter.silent = what == "silent"
     meter.lost_phase = what == "phase"
     if what == "frozen":
         meter.frozen = meter.last
-        world.unjudged_until[circuit_id] = float("inf")
+        world.judge.unjudged_until[circuit_id] = float("inf")
     if what == "lag":
         meter.lag_s = lag_s
-    longer = max(0.0, meter.lag_s - before) + world.timeout_s(circuit_id) + 1.0
+    longer = max(0.0, meter.lag_s - before) + world.judge.timeout_s(circuit_id) + 1.0
     now = world.loop.time()
-    for excuse in world.excuses:
+    for excuse in world.judge.excuses:
         if excuse.circuit_id == circuit_id and now <= excuse.until:
             excuse.until += longer
             excuse.runs_out_at += longer
@@ -189,6 +199,8 @@ def revive(world: World, memory: Memory, *, orderly: bool = False) -> None:
     dead = world.diary_of_the_dead
     world.diary = dead if orderly else dead.as_of(memory)
     world.host_up = True
+    for _, socket in world.sockets:
+        socket.over_a = 0.0  # who disobeys has to be found out anew
     world.site = world.new_site()
     world.wait(world.site.start())
     for index, post in enumerate(world.posts.values()):
@@ -227,7 +239,7 @@ def change_rating(world: World, circuit_id: str, part: float) -> None:
         world.circuits[circuit_id] = replace(world.circuits[circuit_id], rating_a=rating)
         if max(fell) > 0.0:
             lower: PhaseAmps = (max(0.0, fell[0]), max(0.0, fell[1]), max(0.0, fell[2]))
-            world.excuse((circuit_id,), lower, "rating", late_s=RISES_LATE_S)
+            world.judge.excuse((circuit_id,), lower, "rating", late_s=RISES_LATE_S)
 
 
 def change_margin(world: World, circuit_id: str, margin_a: float | None) -> None:
@@ -274,6 +286,10 @@ def add_point(world: World, post: Post) -> None:
     points = (*world.settings.charge_points, world.point(world.plan_of(post.name)))
     if apply(world, replace(world.settings, charge_points=points), f"add {post.name}"):
         del world.removed_at[post.name]
+        # What it draws was nobody's until now, and may have been above a rating already.
+        for socket in post.sockets.values():
+            drawn = world.judge.drawn_of(socket)
+            world.judge.excuse(world.paths_of_outlets[socket.outlet_id], drawn, f"{socket.outlet_id} is ours again")
 
 
 def toggle_meter(world: World, circuit_id: str) -> None:
@@ -285,7 +301,7 @@ def toggle_meter(world: World, circuit_id: str) -> None:
             meter = world.meters[circuit_id]
             meter.silent = True
             meter.frozen = None
-            world.unjudged_until.pop(circuit_id, None)
+            world.judge.unjudged_until.pop(circuit_id, None)
         return
     found = next((meter for meter in world.first_settings.meters if meter.meter_id == meter_id), None)
     if found is not None:
@@ -351,7 +367,7 @@ def everything_dies(world: World, *, power_cycle: bool, memory: Memory) -> None:
     for key, amps in shown.items():
         total, base = world.truth.amps(key), world.truth.base_load(key)
         declared = next(c.declared_base_load_a for c in world.settings.circuits if c.circuit_id == key) or (0.0,) * 3
-        foreign = world.foreign_a(key)
+        foreign = world.judge.foreign_a(key)
         for phase in (0, 1, 2):
             charging = total[phase] - base[phase] - foreign[phase]
             foretold = amps[phase] - declared[phase]

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps
 from simulator.vehicle import CarSpec
 
-from .world import SLOWEST_CAR_S, CircuitPlan, PostPlan, SitePlan
+from .judge import SLOWEST_CAR_S
+from .world import CircuitPlan, PostPlan, SitePlan
 
 ROTATIONS: tuple[tuple[int, ...], ...] = ((0, 1, 2), (1, 2, 0), (2, 0, 1), (0, 2, 1), (0,), (1,), (2,))
 

@@ -41,6 +41,9 @@ START_LIMIT_S = 900.0
 OBEYED_WITHIN_S = 13.0
 """A car and its charger have followed an order after this."""
 
+RENEWED_WITHIN_S = 15.0
+"""Limits are sent again after a third of their validity (10 s), if they can be."""
+
 
 class Mood(StrEnum):
     """How a post takes orders."""
@@ -91,6 +94,10 @@ class Store:
     start_limit: tuple[float, float] | None = None
     """Amps and until when."""
 
+    def governed(self, clock: float) -> bool:
+        """Return whether what it offers was ordered for now; what a start was limited to beforehand was not."""
+        return self.limit is not None and self.limit.start <= clock < self.limit.until
+
     def offer(self, clock: float) -> float:
         """Return what it offers in a transaction."""
         if self.limit is not None and (amps := self.limit.at(clock)) is not None:
@@ -136,6 +143,10 @@ class Socket:
     """What it may have offered in the last seconds by its word."""
     over_a: float = 0.0
     """By how much it drew more than that."""
+    by_itself_since: float | None = None
+    """Since when it offers its stored fallback by itself: it booted, its clock was set, its limit ran out."""
+    fallen_until: float = float("-inf")
+    """Until then its car may still draw what it offered by itself a moment ago, before it could be told otherwise."""
 
 
 class Post:
@@ -582,6 +593,13 @@ class Post:
                 socket.truth.limit = socket.changes.pop(0)[1]
             runs = socket.transaction is not None
             offered = socket.truth.offer(clock) if runs else 0.0
+            if not runs or socket.truth.governed(clock):
+                socket.by_itself_since = None
+            else:
+                if socket.by_itself_since is None or self.uncontrolled(now):
+                    socket.by_itself_since = now
+                if now - socket.by_itself_since <= RENEWED_WITHIN_S:
+                    socket.fallen_until = now + OBEYED_WITHIN_S
             if runs and self.mood is Mood.WILD:
                 offered = outlet.spec.maximum_a
             if outlet.car is not None or outlet.offered_a:

@@ -7,8 +7,9 @@ from custom_components.charge_cluster.site.proof import model_of
 from custom_components.charge_cluster.site.settings import ConnectorWish
 
 from . import happenings
+from .judge import Fault
 from .posts import Post, Socket
-from .world import Fault, World
+from .world import World
 
 SETTLES_S = 150.0
 """What cars leave over is given to others 60 s later, small raises come 30 s after a change, places 60 s later."""
@@ -23,7 +24,7 @@ def calm(world: World, away_s: float) -> None:
     for post in world.posts.values():
         happenings.add_point(world, post)
     world.run(SETTLES_S)
-    if any(settings.circuit_id in world.stale_since for settings in world.settings.meters):
+    if any(settings.circuit_id in world.judge.stale_since for settings in world.settings.meters):
         raise Fault(story=f"a meter that is well is not heard\n{world.picture()}")
     wanting = [(post, socket) for post, socket in world.sockets if _wants(world, post, socket)]
     fits = not tight_rows(world, {socket.key for _, socket in wanting})
@@ -43,29 +44,15 @@ def calm(world: World, away_s: float) -> None:
                 story=f"promise 5: {socket.outlet_id} draws {max(socket.outlet.drawn):.1f} A, though the minima fit"
                 f"\n{world.picture()}"
             )
-    if away_s and all(_counts_alike_after_a_restart(post, socket) for post, socket in wanting):
+    if away_s:
         _judge_restart(world, wanting, away_s)
-
-
-def _counts_alike_after_a_restart(post: Post, socket: Socket) -> bool:
-    """Return whether a vehicle counts after a restart as before it: an open finding, see docs/safety.md.
-
-    What was learned of it (the phases it uses, that it takes less than it is offered) is forgotten, so that where
-    current is scarce its neighbours give way to it anew. `test_found.py` holds the shortest story.
-    """
-    car = socket.outlet.car
-    return (
-        car is not None
-        and car.spec.phases >= socket.outlet.phases
-        and car.spec.draws_at_most_a is None
-        and car.spec.maximum_a >= socket.outlet.spec.maximum_a
-    )
 
 
 def mend(world: World) -> None:
     """Make everything well, and let everybody want what they want."""
     happenings.heal(world)
     for _, socket in world.sockets:
+        happenings.draw_at_most(world, socket, None)
         happenings.wish(world, socket, ConnectorWish())
 
 

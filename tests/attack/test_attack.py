@@ -45,9 +45,8 @@ SEARCH = settings(
 WHICH = st.integers(0, 7)
 PAUSES = st.sampled_from((4.0, 0.5, 12.0, 1.5, 20.0, 30.0))
 PARTS = st.sampled_from((1.0, 0.0, 1.0, 0.5, 0.8))
-MEMORIES: st.SearchStrategy[int | None] = st.none()
-"""What the disk holds after a kill. An old memory is an open finding (`test_found.py`, docs/safety.md), so that only a
-lost one is drawn; once it is mended this is `st.sampled_from((0, 1, 12, None))`."""
+MEMORIES = st.sampled_from((None, 0, 1, 12))
+"""What the disk holds after a kill: nothing, or what it held so many flushes (5 s each) ago."""
 
 
 class Attack(RuleBasedStateMachine):
@@ -63,7 +62,7 @@ class Attack(RuleBasedStateMachine):
         self.world = World(plan)
         for circuit_id in self.world.circuits:
             self.world.at_once(happenings.jump, circuit_id, (part, part, part))
-        self.world.excuses.clear()
+        self.world.judge.excuses.clear()
         self.world.begin()
         self.world.run(6.0)
         for (post, socket), car in zip(self.world.sockets, plugged, strict=False):
@@ -93,6 +92,11 @@ class Attack(RuleBasedStateMachine):
     @rule(which=WHICH, parts=st.tuples(PARTS, PARTS, PARTS) | PARTS.map(lambda part: (part,) * 3), then=PAUSES)
     def jump(self, which: int, parts: tuple[float, float, float], then: float) -> None:
         self.world.at_once(happenings.jump, self._circuit(which), parts)
+        self._pass(then)
+
+    @rule(which=WHICH, amps=st.sampled_from((None, 0.0, 7.0, 12.0)), then=PAUSES)
+    def draw_at_most(self, which: int, amps: float | None, then: float) -> None:
+        self.world.at_once(happenings.draw_at_most, self._socket(which)[1], amps)
         self._pass(then)
 
     @rule(
@@ -230,7 +234,7 @@ class Attack(RuleBasedStateMachine):
         TOTALS.examples += 1
         TOTALS.seconds += self.world.loop.time() - 1000.0
         TOTALS.orders += self.world.orders
-        TOTALS.over_s += self.world.over_s
+        TOTALS.over_s += self.world.judge.over_s
         TOTALS.deaths += self.world.totals_deaths
         self.world.end()
 

@@ -142,7 +142,31 @@ def test_a_promise_that_has_run_out_does_not_count() -> None:
     assert not guard.transaction_began(bound, connector, 60.0).in_flight
 
 
-@pytest.mark.xfail(strict=True, reason="open, see docs/safety.md: a restart forgets what was learned")
+def test_a_kill_makes_no_raise_of_an_old_limit(loop: VirtualLoop) -> None:
+    """What was written last let the first one draw 16 A; what came down since was given to the other."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        await site.run(120)
+        old = dict(site.notebook.bounds)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(120)
+        drawn = [site.truth.outlets[name].drawn[0] for name in ("P1", "P2")]
+        assert drawn[0] < (old["p1/1"].limit_a or 0.0)
+
+        def watch() -> None:
+            assert site.truth.amps("supply")[0] <= 40.0
+            # Nobody pays for it either: who is told anything is told what it draws.
+            assert min(site.truth.outlets[name].drawn[0] for name in ("P1", "P2")) >= 6.0
+
+        await site.restart(8, memory=old)
+        await site.run(120, watch)
+        assert [site.truth.outlets[name].drawn[0] for name in ("P1", "P2")] == drawn
+
+    play(a_site(loop, 2, supply_a=40.0, base_load_a=10.0, declared_a=10.0), story)
+
+
 def test_a_restart_takes_nothing_from_the_neighbours_of_a_modest_car(loop: VirtualLoop) -> None:
     """Promise 6: the modest car counts as hungry again, and the others give way to it."""
 

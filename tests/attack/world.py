@@ -21,7 +21,7 @@ from custom_components.charge_cluster.engine.snapshot import Command
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.proof import check
-from custom_components.charge_cluster.site.records import Kept, KeptBound
+from custom_components.charge_cluster.site.records import Kept
 from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.settings import (
     ChargePointSettings,
@@ -38,16 +38,8 @@ from simulator.vehicle import CarSpec
 from tests.site.physical import Notebook
 from tests.virtual_time import VirtualClock, VirtualLoop
 
+from .judge import STEP_S, VALIDITY_S, Fault, Judge
 from .posts import Link, Mood, Post, Socket, Store
-
-STEP_S = 0.5
-EXACT_A = 1e-6
-SLOWEST_CAR_S = 11.0
-"""Reaction of the slowest car drawn; `guard.CAR_SETTLING_S` allows for 15 s with its charger."""
-RISES_LATE_S = 20.0
-"""A raise that was ordered before a jump could be known is drawn at most so long after it."""
-VALIDITY_S = 30.0
-RUNS_OUT_S = VALIDITY_S + 5.0 + 15.0
 
 
 class Diary(Notebook):
@@ -55,14 +47,19 @@ class Diary(Notebook):
 
     def __init__(self) -> None:
         super().__init__()
-        self.flushed: deque[tuple[dict[str, KeptBound], dict[str, PhaseAmps], dict[str, Session]]] = deque(maxlen=40)
+        self.flushed: deque[Kept] = deque(maxlen=40)
         self.changes = 0
         """Limits that changed."""
 
     @override
     async def load(self) -> Kept:
         sessions = {key: copy.deepcopy(session) for key, session in self.kept_sessions.items()}
-        return Kept(bounds=dict(self.bounds), sessions=sessions, bases=dict(self.bases))
+        orderly, self.orderly = self.orderly, False
+        return replace(self._content(), orderly=orderly, sessions=sessions)
+
+    @override
+    def complete(self) -> None:
+        self.orderly = True
 
     @override
     def keep_session(self, key: str, session: Session | None) -> None:
@@ -84,14 +81,26 @@ class Diary(Notebook):
 
     def flush(self) -> None:
         """Bring what was written to the disk."""
-        self.flushed.append((dict(self.bounds), dict(self.bases), dict(self.kept_sessions)))
+        self.flushed.append(self._content())
+
+    def _content(self) -> Kept:
+        return Kept(
+            bounds=dict(self.bounds),
+            sessions=dict(self.kept_sessions),
+            bases=dict(self.bases),
+            standings=dict(self.standings),
+            demands=dict(self.demands),
+            turn=self.turn,
+        )
 
     def as_of(self, flushes_ago: int | None) -> Diary:
         """Return what the disk held so many flushes ago; None: nothing at all."""
         found = Diary()
+        found.orderly = False
         if flushes_ago is not None and self.flushed:
-            bounds, bases, sessions = self.flushed[-min(flushes_ago + 1, len(self.flushed))]
-            found.bounds, found.bases, found.kept_sessions = dict(bounds), dict(bases), dict(sessions)
+            kept = self.flushed[-min(flushes_ago + 1, len(self.flushed))]
+            found.bounds, found.bases, found.kept_sessions = dict(kept.bounds), dict(kept.bases), dict(kept.sessions)
+            found.standings, found.demands, found.turn = dict(kept.standings), dict(kept.demands), kept.turn
             found.flush()
         return found
 
@@ -193,38 +202,6 @@ class LaggingMeter:
             self.report(sample)
 
 
-@dataclass(slots=True)
-class Excuse:
-    """What nobody could foresee: amps per phase that may be above a rating until a time."""
-
-    circuit_id: str
-    amps: PhaseAmps
-    at: float
-    until: float
-    what: str
-    runs_out_at: float
-    """Until then those who do not carry out orders may keep it up."""
-
-
-@dataclass(slots=True)
-class Over:
-    """A time above a rating without a break."""
-
-    since: float
-    worst_a: float = 0.0
-
-
-@dataclass(slots=True, kw_only=True)
-class Fault(AssertionError):
-    """A promise that was broken."""
-
-    story: str
-
-    @override
-    def __str__(self) -> str:
-        return self.story
-
-
 @dataclass(slots=True, kw_only=True)
 class Totals:
     """What was tried altogether."""
@@ -250,7 +227,6 @@ class World:
         self.orders = 0
         self.transactions = 0
         self.host_up = True
-        self.over_s = 0.0
         self.circuits = {circuit.circuit_id: circuit for circuit in plan.circuits}
         self.paths = {key: self._path(key) for key in self.circuits}
         self.truth = SiteTruth(
@@ -279,14 +255,10 @@ class World:
         self.diary_of_the_dead = self.diary
         self.site = self.new_site()
         self.totals_deaths = 0
-        self.excuses: list[Excuse] = []
+        self.judge = Judge(self)
         self.removed_at: dict[str, float] = {}
-        self.unjudged_until: dict[str, float] = {}
         self.disturbed_at = self.loop.time()
-        self.stale_since: dict[str, float] = {}
-        self.stale_until: dict[str, float] = {}
         self.story: deque[str] = deque(maxlen=60)
-        self._over: dict[tuple[str, int], Over] = {}
         self._steps = 0
         self.paths_of_outlets = {
             socket.outlet_id: self.paths[self.plan_of(post.name).circuit_id] for post, socket in self.sockets
@@ -442,9 +414,7 @@ class World:
                 meter.sample(now)
         if self._steps % 10 == 0:
             self.diary.flush()
-        self._note_staleness(now)
-        self._note_unruly(now)
-        self._judge(now)
+        self.judge.step(now)
 
     def end(self) -> None:
         """Stop everything."""
@@ -461,123 +431,6 @@ class World:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
-
-    # -- the account --------------------------------------------------------------------------------------------------
-
-    def reaction_s(self, circuit_id: str) -> float:
-        """Return T of a circuit: lag and interval of the meters above, the pass, the grace, the wire and the car."""
-        lag = max((self.meters[key].lag_s for key in self.paths[circuit_id] if key in self.meters), default=0.0)
-        return lag + 1.0 + 0.2 + 1.0 + 3.0 + SLOWEST_CAR_S + 2 * STEP_S
-
-    def timeout_s(self, circuit_id: str) -> float:
-        """Return after how long without a sample a meter is stale."""
-        configured = self.circuits[circuit_id].timeout_s
-        return 10.0 if configured is None else configured
-
-    def excuse(
-        self, circuit_ids: tuple[str, ...], amps: PhaseAmps, what: str, *, extra_s: float = 0.0, late_s: float = 0.0
-    ) -> None:
-        """Note what nobody could foresee; `extra_s`: until it can be seen, `late_s`: until it shows."""
-        now = self.loop.time()
-        for circuit_id in circuit_ids:
-            until = now + self.reaction_s(circuit_id) + extra_s + late_s
-            self.excuses.append(Excuse(circuit_id, amps, now, until, what, until + RUNS_OUT_S))
-
-    def _note_staleness(self, now: float) -> None:
-        for key, meter in self.meters.items():
-            if meter.lost_phase or now - meter.told_at > self.timeout_s(key) + 1.0:
-                self.stale_since.setdefault(key, now)
-            elif self.stale_since.pop(key, None) is not None:
-                self.stale_until[key] = now
-
-    def _note_unruly(self, now: float) -> None:
-        for post, socket in self.sockets:
-            drawn = max(socket.outlet.drawn)
-            over = drawn - max((amps for _, amps in socket.entitled), default=0.0)
-            if over <= 0.01:
-                socket.over_a = 0.0
-                continue
-            if over > socket.over_a + 0.01:
-                rise = over - socket.over_a
-                detected = max(30.0, 2 * post.sample_every_s) + 15.0
-                phases = socket.outlet.spec.rotation
-                amps = tuple(rise if phase in phases else 0.0 for phase in (0, 1, 2))
-                self.excuse(
-                    self.paths_of_outlets[socket.outlet_id],
-                    (amps[0], amps[1], amps[2]),
-                    f"{socket.outlet_id} draws {over:.1f} A more than it accepted",
-                    extra_s=detected,
-                )
-            socket.over_a = over
-
-    def _judge(self, now: float) -> None:
-        for circuit_id, circuit in self.circuits.items():
-            total = self.truth.amps(circuit_id)
-            for phase in (0, 1, 2):
-                excess = total[phase] - circuit.rating_a[phase]
-                if excess > EXACT_A:
-                    self.over_s += STEP_S
-                    self._judge_excess(circuit_id, phase, excess, now)
-                else:
-                    self._over.pop((circuit_id, phase), None)
-
-    def _judge_excess(self, circuit_id: str, phase: int, excess: float, now: float) -> None:
-        if now < self.unjudged_until.get(circuit_id, 0.0):
-            return
-        over = self._over.setdefault((circuit_id, phase), Over(now))
-        over.worst_a = max(over.worst_a, excess)
-        kept = [excuse for excuse in self.excuses if excuse.circuit_id == circuit_id and now <= excuse.runs_out_at]
-        active = [excuse for excuse in kept if now <= excuse.until]
-        covered = sum(excuse.amps[phase] for excuse in active)
-        nobody = max(0.0, self._beyond_control(circuit_id, phase, now))
-        covered += min(sum(e.amps[phase] for e in kept if e not in active), nobody)
-        covered = max(covered, self._beyond_us(circuit_id, phase))
-        if excess > covered + 0.01:
-            raise Fault(
-                story=f"{circuit_id} L{phase + 1} is {excess:.2f} A above {self.circuits[circuit_id].rating_a[phase]} A"
-                f" at {now:.1f} (since {over.since:.1f}); excused are {covered:.2f} A: {active}\n{self.picture()}"
-            )
-        newest = max((e.at for e in self.excuses if e.circuit_id == circuit_id and e.amps[phase] > 0.0), default=0.0)
-        longest = max((e.until - e.at for e in active if e.amps[phase] > 0.0), default=0.0)
-        if now - max(over.since, newest) > longest and excess > self._beyond_us(circuit_id, phase) + nobody + 0.01:
-            raise Fault(story=f"{circuit_id} L{phase + 1} is above its rating since {over.since}\n{self.picture()}")
-
-    def _beyond_control(self, circuit_id: str, phase: int, now: float) -> float:
-        """Return by how much what cannot be told anything now is above the rating by itself."""
-        total = self.truth.base_load(circuit_id)[phase]
-        for post, socket in self.sockets:
-            if circuit_id in self.paths_of_outlets[socket.outlet_id] and post.uncontrolled(now):
-                for terminal, supply in enumerate(socket.outlet.spec.rotation):
-                    if supply == phase:
-                        total += socket.outlet.drawn[terminal]
-        return total - self.circuits[circuit_id].rating_a[phase]
-
-    def _beyond_us(self, circuit_id: str, phase: int) -> float:
-        """Return by how much what disobeys or does not belong to us is above the rating by itself."""
-        total = self.truth.base_load(circuit_id)[phase] + self.foreign_a(circuit_id)[phase]
-        beyond = max(0.0, total - self.circuits[circuit_id].rating_a[phase])
-        # What hangs on a circuit without a meter and was removed is a base load that nobody declared.
-        undeclared = 0.0 if self._seen(circuit_id) else self.foreign_a(circuit_id, removed_only=True)[phase]
-        return max(beyond, undeclared)
-
-    def _seen(self, circuit_id: str) -> bool:
-        """Return whether a meter shows what flows through a circuit, and has for long enough."""
-        meter = self.meters.get(circuit_id)
-        if meter is None or meter.scope is not MeterScope.EVERYTHING or circuit_id in self.stale_since:
-            return False
-        return self.loop.time() - self.stale_until.get(circuit_id, 0.0) > self.reaction_s(circuit_id) + RISES_LATE_S
-
-    def foreign_a(self, circuit_id: str, *, removed_only: bool = False) -> PhaseAmps:
-        """Return what flows to outlets below a circuit that disobey or do not belong to us."""
-        total = [0.0, 0.0, 0.0]
-        for post, socket in self.sockets:
-            foreign = post.name in self.removed_at
-            if not removed_only:
-                foreign = foreign or socket.over_a > 0.01 or post.mood in (Mood.WILD, Mood.IGNORES)
-            if foreign and circuit_id in self.paths_of_outlets[socket.outlet_id]:
-                for terminal, supply in enumerate(socket.outlet.spec.rotation):
-                    total[supply] += socket.outlet.drawn[terminal]
-        return (total[0], total[1], total[2])
 
     def picture(self) -> str:
         """Return what is so now, for people."""

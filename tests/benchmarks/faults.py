@@ -20,8 +20,9 @@ from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.session import Session
 from simulator.vehicle import CarSpec
 from tests.attack import happenings
+from tests.attack.judge import RUNS_OUT_S, SLOWEST_CAR_S, STEP_S, Judge
 from tests.attack.posts import Link, Mood, Post
-from tests.attack.world import RUNS_OUT_S, SLOWEST_CAR_S, STEP_S, CircuitPlan, Diary, PostPlan, SitePlan, World
+from tests.attack.world import CircuitPlan, Diary, PostPlan, SitePlan, World
 
 from .progress import say
 from .report import Row
@@ -110,20 +111,33 @@ class Tally:
         return max(exposure.most_used for exposure in self.exposures.values())
 
 
+class Counter(Judge):
+    """Counts what the attack would judge."""
+
+    def __init__(self, trial: Trial) -> None:
+        super().__init__(trial)
+        self.trial = trial
+
+    @override
+    def step(self, now: float) -> None:
+        self.trial.count()
+
+
 class Trial(World):
     """A full site to which one thing happens; nothing is judged, everything is counted."""
 
     def __init__(self) -> None:
         super().__init__(_plan())
         self.tally: Tally | None = None
+        self.judge = Counter(self)
         self.diary = self.diary_of_the_dead = Ledger()
         self.site = self.new_site()
         for post in self.posts.values():
             post.wire_s, post.apply_s, post.raise_after_s = 0.05, 0.5, 0.0
             post.sample_every_s, post.clock_error_s = SAMPLE_EVERY_S, 0.0
 
-    @override
-    def _judge(self, now: float) -> None:
+    def count(self) -> None:
+        """Take what flows into account."""
         if self.tally is not None:
             for circuit_id, circuit in self.circuits.items():
                 self.tally.add(circuit_id, circuit.rating_a, self.truth.amps(circuit_id))

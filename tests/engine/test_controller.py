@@ -5,18 +5,22 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import replace
 
+import pytest
+
 from custom_components.charge_cluster.engine import guard
+from custom_components.charge_cluster.engine.appetite import Appetite
 from custom_components.charge_cluster.engine.base_load import BaseMemory
 from custom_components.charge_cluster.engine.controller import decide
 from custom_components.charge_cluster.engine.guard import DrawBound
 from custom_components.charge_cluster.engine.model import (
     Connector,
     MeterReading,
+    MeterScope,
     Reason,
     SiteModel,
     VehicleState,
 )
-from custom_components.charge_cluster.engine.snapshot import ConnectorFacts, Decision, Memory, Snapshot
+from custom_components.charge_cluster.engine.snapshot import ConnectorFacts, ConnectorMemory, Decision, Memory, Snapshot
 
 from .closed_loop import Car, Stage
 from .sites import a_circuit, a_connector, a_stage, all_phases, named
@@ -133,6 +137,55 @@ def test_a_limit_that_nobody_knows_is_brought_to_a_small_known_one() -> None:
     assert [(command.amps, command.reduces) for command in decision.commands] == [(6.0, True)]
     absent = one_pass({"a": facts(A, VehicleState.ABSENT, bound=bound)})
     assert not absent.commands
+
+
+def drawing(amps: float | None) -> DrawBound:
+    """Return the bound of a connector whose limit nobody knows, measured a moment ago or not at all."""
+    bound = guard.went_online(guard.unknown_bound(A), A, NOW - 9.0)
+    bound = guard.fallback_stored(bound, 0.0, idle=False, now=NOW - 8.0)
+    return bound if amps is None else guard.measured(bound, A, all_phases(amps), NOW - 1.0, NOW)
+
+
+@pytest.mark.parametrize(("drawn", "told"), [(16.0, 16.0), (5.8, 6.0), (3.0, 0.0), (0.0, 0.0)])
+def test_where_not_all_fits_an_unknown_limit_becomes_what_is_drawn(drawn: float, told: float) -> None:
+    """A minimum is a raise for a charger that holds 0 A, and nothing was proved to be free for it."""
+    wanting = {"a": facts(A, VehicleState.WANTS, bound=drawing(drawn))}
+    shown = MeterReading(circuit_id="supply", amps=all_phases(20.0 + drawn), measured_at=NOW, timeout_s=10.0)
+    decision = one_pass(wanting, rating_a=50.0, meters={"supply": shown})
+    assert [command.amps for command in decision.commands] == [told]
+    roomy = one_pass(wanting, rating_a=100.0, meters={"supply": shown})
+    assert [command.amps for command in roomy.commands] == [max(told, 6.0)]
+
+
+@pytest.mark.parametrize(("online_s", "shown", "told"), [(1.0, 20.0, []), (13.0, 20.0, [0.0]), (1.0, 51.0, [0.0])])
+def test_who_has_not_been_measured_goes_on_for_a_moment_where_nothing_is_above_its_rating(
+    online_s: float, shown: float, told: list[float]
+) -> None:
+    wanting = facts(A, VehicleState.WANTS, bound=drawing(None), since=NOW - online_s)
+    reading = MeterReading(circuit_id="supply", amps=all_phases(shown), measured_at=NOW, timeout_s=10.0)
+    decision = one_pass({"a": wanting}, rating_a=50.0, meters={"supply": reading})
+    assert [command.amps for command in decision.commands] == told
+    blind = one_pass({"a": wanting}, rating_a=50.0, meters={"supply": replace(reading, scope=MeterScope.ALL_BUT_EVS)})
+    assert [command.amps for command in blind.commands] == [0.0]
+    unheard = one_pass({"a": wanting}, rating_a=50.0, meters={"supply": None}, unheard=frozenset({"supply"}))
+    assert [command.amps for command in unheard.commands] == ([] if online_s < 12.0 else [0.0])
+
+
+def test_the_next_car_may_start_at_the_fallback_on_phases_that_this_one_does_not_use() -> None:
+    """It does so sooner than those that were given the room have come down."""
+    single = a_connector("a", fallback_a=6.0)
+    other = a_connector("b", rotation=(1,))
+    site = SiteModel(circuits={"supply": a_circuit(rating_a=45.0)}, connectors={"a": single, "b": other})
+    remembered = ConnectorMemory(since=0.0, appetite=Appetite(phases=(0,)), transaction="1")
+    bounds = {
+        "a": facts(single, VehicleState.WANTS, 10.0, transaction="1"),
+        "b": facts(other, VehicleState.WANTS, 14.0),
+    }
+    decision = one_pass(bounds, site=site, memory=Memory(connectors={"a": remembered}))
+    assert decision.memory.connectors["a"].appetite.phases == (0,)
+    assert decision.circuits["supply"].worst_case_a == (30.0, 40.0, 26.0)
+    # 45 A − 5 A − 20 A − 6 A
+    assert decision.limits["b"].amps == 14.0
 
 
 def test_after_a_restart_everybody_stays_where_they_are_until_the_meter_is_heard() -> None:

@@ -10,7 +10,7 @@ from hypothesis import given, strategies as st
 from custom_components.charge_cluster.engine import guard
 from custom_components.charge_cluster.engine.base_load import BaseMemory, follow
 from custom_components.charge_cluster.engine.guard import CAR_SETTLING_S, HISTORY_S, MAX_HISTORY, DrawBound
-from custom_components.charge_cluster.engine.model import MeterReading
+from custom_components.charge_cluster.engine.model import MeterReading, PhaseAmps
 
 from .sites import a_connector, all_phases
 
@@ -121,6 +121,19 @@ def test_a_fallback_that_was_never_proved_counts_as_the_hardware() -> None:
     bound = guard.measured(bound, CONNECTOR, all_phases(8.0), 20.0, 20.0)
     assert bound.held_a == 8.0
     assert worst(bound) == 32.0
+
+
+@pytest.mark.parametrize("kept", [True, False])
+def test_where_a_fallback_is_not_proved_nobody_knows_what_it_went_to(kept: bool) -> None:
+    """A limit below what it may be at most would pass for a reduction, and be a raise for a charger at 0 A."""
+    connector = replace(CONNECTOR, fallback_kept=kept)
+    for change in (guard.transaction_began, guard.transaction_ended, guard.rebooted):
+        after = change(online(8.0), connector, 5.0)
+        assert after.limit_a == (6.0 if kept else None)
+        assert worst(after) == (8.0 if kept else 32.0)
+    unproved = guard.accepted(guard.went_online(guard.unknown_bound(CONNECTOR), CONNECTOR, 0.0), 8.0, 0.0, 30.0)
+    away = guard.at_time(guard.went_offline(unproved, 1.0), CONNECTOR, 40.0)
+    assert away.limit_a is None
 
 
 def test_a_higher_fallback_counts_from_when_it_is_sent_and_a_lower_one_from_when_it_is_stored() -> None:
@@ -241,6 +254,27 @@ def test_no_story_brings_the_worst_case_below_an_unproved_order_or_the_fallback(
         bound = guard.at_time(bound, CONNECTOR, now)
         assert worst(bound) >= max((6.0, *bound.in_flight))
         assert bound.limit_a is None or worst(bound) >= bound.limit_a
+
+
+def test_a_car_that_stopped_by_itself_is_no_base_load_that_fell() -> None:
+    """Until its charger reports both look the same; what was given to others comes on top when it goes on."""
+    bound = guard.measured(online(16.0), CONNECTOR, all_phases(16.0), 20.0, 20.0)
+    memory = BaseMemory()
+
+    def shown(amps: float, at: float, bound: DrawBound) -> PhaseAmps:
+        nonlocal memory
+        reading = MeterReading(circuit_id="supply", amps=all_phases(amps), measured_at=at, timeout_s=10.0)
+        memory, load = follow(memory, reading, [(CONNECTOR, bound)], at)
+        return load.upper
+
+    assert shown(46.0, 20.0, bound) == all_phases(30.0)
+    assert shown(30.0, 21.0, bound) == all_phases(30.0)
+    stopped = guard.measured(bound, CONNECTOR, all_phases(0.0), 22.0, 22.0)
+    assert shown(30.0, 22.0, stopped) == all_phases(30.0)
+    # A base load that did fall is believed with the next report.
+    still = guard.measured(stopped, CONNECTOR, all_phases(0.0), 32.0, 32.0)
+    shown(20.0, 30.0, still)
+    assert memory.settled == all_phases(20.0)
 
 
 @pytest.mark.parametrize("orders_at", [None, 8.0])

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine import guard
+from custom_components.charge_cluster.engine.appetite import Appetite
 from custom_components.charge_cluster.engine.controller import decide
 from custom_components.charge_cluster.engine.guard import DrawBound
 from custom_components.charge_cluster.engine.model import (
@@ -149,8 +150,18 @@ class Play:
             case "back" if not known.online:
                 known.online = True
                 self.bounds[key] = guard.went_online(self.bounds[key], connector, self.now)
+            case "recall":
+                self._recall(key, part)
             case _:
                 pass
+
+    def _recall(self, key: str, part: float) -> None:
+        """Have us start anew with something learned that is wrong: every vehicle draws on all of its phases."""
+        remembered = self.memory.connectors.get(key)
+        if remembered is not None:
+            wrong = Appetite(phases=(int(part * 2.9),), alike=part > 0.5, upper_a=20.0 * part, remembered=True)
+            anew = {**self.memory.connectors, key: replace(remembered, appetite=wrong)}
+            self.memory = replace(self.memory, connectors=anew, room=None)
 
     def answer(self) -> None:
         """Let the chargers that are online answer one order each, as their mood is."""
@@ -241,7 +252,17 @@ class Play:
 
 def stories() -> st.SearchStrategy[list[tuple[int, str, float, float]]]:
     """Return which charger, what, how much of what it may draw, and how long until the next."""
-    kinds = [*("plug", "draw", "accept", "wait") * 3, "unplug", "refuse", "mute", "lose", "drop", "back", "prove"]
+    kinds = [
+        *("plug", "draw", "accept", "wait") * 3,
+        "unplug",
+        "refuse",
+        "mute",
+        "lose",
+        "drop",
+        "back",
+        "prove",
+        "recall",
+    ]
     event = st.tuples(st.integers(0, 5), st.sampled_from(kinds), st.floats(0.0, 1.0), st.floats(0.2, 20.0))
     return st.lists(event, min_size=10, max_size=60)
 

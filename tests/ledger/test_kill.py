@@ -19,7 +19,7 @@ from .records import WallClock, a_start, on_disk
 
 LIVES = 40
 MOST_LIVES = 400
-"""A machine that is busy with something else records less in a life, so that it takes more of them."""
+"""A machine that is busy with something else records less in a life, so that it takes more of them, and longer ones."""
 LONGEST_LIFE_S = 0.15
 BIRTHS = 12
 BIRTH_S = 0.06
@@ -73,8 +73,9 @@ def test_nothing_acknowledged_is_lost_whenever_it_is_killed(recorder: subprocess
     drivers: set[str] = set()
     lives = 0
     while lives < LIVES or (len(stops) <= LIVES and lives < MOST_LIVES):
+        longest_s = LONGEST_LIFE_S * (1 + lives // LIVES)
         lives += 1
-        for line in live_and_die(recorder, folder, dice.uniform(0.0, LONGEST_LIFE_S)):
+        for line in live_and_die(recorder, folder, dice.uniform(0.0, longest_s)):
             match line.split():
                 case ["start", number, name, second]:
                     assert int(number) not in starts, "a number was given twice"

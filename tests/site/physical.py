@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field, replace
 from random import Random
@@ -43,6 +43,7 @@ from custom_components.charge_cluster.site.settings import (
     SiteSettings,
 )
 from custom_components.charge_cluster.site.site import Site
+from custom_components.charge_cluster.site.standing import KeptDemand, KeptStanding
 from custom_components.charge_cluster.site.views import SessionEvent
 from simulator.physics import CircuitSpec, OutletSpec, SiteTruth
 from simulator.vehicle import CarSpec
@@ -69,18 +70,29 @@ class Notebook:
         self.kept_sessions: dict[str, Session] = {}
         self.findings: list[Finding] = []
         self.exposures: dict[str, KeptExposure] = {}
+        self.standings: dict[str, KeptStanding] = {}
+        self.demands: dict[str, KeptDemand] = {}
+        self.turn: int | None = None
         self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
+        self.orderly = True
+        """Whether what it holds is all that there was, as after an orderly stop."""
 
     async def load(self) -> Kept:
         sessions = {key: deepcopy(session) for key, session in self.kept_sessions.items()}
         return Kept(
+            orderly=self.orderly,
             bounds=dict(self.bounds),
             sessions=sessions,
             bases=dict(self.bases),
             caps=list(self.caps.values()),
             findings=tuple(self.findings),
             exposures=dict(self.exposures),
+            standings=dict(self.standings),
+            demands=dict(self.demands),
+            turn=self.turn,
         )
+
+    def complete(self) -> None: ...
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
@@ -116,6 +128,17 @@ class Notebook:
 
     async def finding_history(self, subject: str) -> Sequence[Finding]:
         return [found for found in reversed(self.findings) if found.subject == subject]
+
+    def keep_standing(self, key: str, standing: KeptStanding | None) -> None:
+        self.standings.pop(key, None)
+        if standing is not None:
+            self.standings[key] = standing
+
+    def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
+        self.demands[circuit_id] = demand
+
+    def keep_turn(self, turn: int) -> None:
+        self.turn = turn
 
     def keep_session(self, key: str, session: Session | None) -> None:
         self.kept_sessions.pop(key, None)
@@ -160,6 +183,8 @@ class WirelessCharger:
         self.sample_every_s = 10.0
         self.measures = True
         self.transaction = 0
+        self.runs = False
+        """Whether that transaction runs."""
         self.meter_start_wh = 0.0
         self.calls: list[tuple[float, float]] = []
 
@@ -167,7 +192,7 @@ class WirelessCharger:
         self.listeners.append(report)
         if self.online:
             report(WentOnline())
-            self.report_status()
+            self.report_state()
         return lambda: self.listeners.remove(report)
 
     def report(self, event: ChargerEvent) -> None:
@@ -180,6 +205,11 @@ class WirelessCharger:
         vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
         self.report(ConnectorStatus(connector=1, vehicle=vehicle, status=vehicle.value))
 
+    def report_state(self) -> None:
+        self.report_status()
+        if self.runs:
+            self.report(self._started(resumed=True))
+
     def plugged(self) -> None:
         self.report_status()
         self.start_transaction()
@@ -187,14 +217,17 @@ class WirelessCharger:
     def start_transaction(self) -> None:
         self.transaction += 1
         self.meter_start_wh = self.register_wh
-        self.report(
-            TransactionStarted(
-                connector=1,
-                transaction_id=str(self.transaction),
-                id_tag=None,
-                meter_start_wh=self.meter_start_wh,
-                started_at=0.0,
-            )
+        self.runs = True
+        self.report(self._started(resumed=False))
+
+    def _started(self, *, resumed: bool) -> TransactionStarted:
+        return TransactionStarted(
+            connector=1,
+            transaction_id=str(self.transaction),
+            id_tag=None,
+            meter_start_wh=self.meter_start_wh,
+            started_at=0.0,
+            resumed=resumed,
         )
 
     def unplugged(self) -> None:
@@ -203,6 +236,7 @@ class WirelessCharger:
         self.report_status()
 
     def stop_transaction(self, *, register_wh: float | None = None, presumed: bool = False, late: bool = False) -> None:
+        self.runs = self.runs and late
         self.report(
             TransactionStopped(
                 connector=1,
@@ -228,7 +262,7 @@ class WirelessCharger:
     def reconnect(self) -> None:
         self.online = True
         self.report(WentOnline())
-        self.report_status()
+        self.report_state()
 
     def offer(self, now: float) -> float:
         """Return what it offers its vehicle now."""
@@ -393,9 +427,20 @@ class PhysicalSite:
     async def start(self) -> None:
         await self.site.start()
 
-    async def restart(self, away_s: float) -> None:
-        """Stop the site and start it anew from what it kept."""
+    async def restart(self, away_s: float, *, memory: Mapping[str, KeptBound] | None = None) -> None:
+        """Stop the site and start it anew from what it kept, or as if it was killed: from limits of an earlier time."""
         await self.site.stop()
+        if memory is not None:
+            self.notebook.bounds, self.notebook.orderly = dict(memory), False
+        await self.run(away_s)
+        self.site = self._site()
+        await self.site.start()
+
+    async def kill(self, away_s: float, found: Notebook) -> None:
+        """End the site without a word and start it anew from what it finds on its disk."""
+        await self.site.stop()  # what it writes is lost with its notebook
+        found.orderly = False
+        self.notebook = found
         await self.run(away_s)
         self.site = self._site()
         await self.site.start()

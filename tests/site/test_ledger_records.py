@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from custom_components.charge_cluster.ledger import Ledger
+from custom_components.charge_cluster.ledger.writer import StoreUnavailable
 from custom_components.charge_cluster.site.cap import Afterwards, Cap
 from custom_components.charge_cluster.site.exposure import KeptExposure, Spell
 from custom_components.charge_cluster.site.ledger_records import LedgerRecords
 from custom_components.charge_cluster.site.session import Session
+from custom_components.charge_cluster.site.standing import KeptDemand, KeptStanding
 from tests.ledger.records import NOON, WallClock, a_start, a_stop
 
 
@@ -39,6 +41,32 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
 
     records.keep_session("cp1/1", None)
     assert (await records.load()).sessions == {}
+
+
+async def test_what_was_kept_is_complete_only_after_an_orderly_stop(ledger: Ledger) -> None:
+    runs = [LedgerRecords(ledger, "site") for _ in range(5)]
+    assert not (await runs[0].load()).orderly, "nothing was kept before"
+    runs[0].complete()
+    assert (await runs[1].load()).orderly
+    assert not (await runs[2].load()).orderly, "the run before was killed"
+    runs[1].complete()
+    assert not (await runs[3].load()).orderly, "that was an older one"
+    runs[3].complete()
+    assert (await runs[4].load()).orderly
+
+
+async def test_without_a_disk_nothing_that_was_kept_is_relied_on(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    records = LedgerRecords(ledger, "site")
+    await records.load()
+    records.complete()
+
+    async def full(*_: object) -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(ledger.kept, "put_now", full)
+    assert not (await records.load()).orderly
 
 
 async def test_a_cap_is_found_as_it_was_kept_until_it_is_dropped(ledger: Ledger) -> None:
@@ -73,6 +101,41 @@ async def test_what_a_circuit_carried_above_its_rating_is_found_as_it_was_kept(l
 
     records.keep_exposure("supply", None)
     assert (await records.load()).exposures == {}
+
+
+async def test_how_a_connector_stood_is_found_as_it_was_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    standing = KeptStanding(
+        session_id="s",
+        came_at=NOON,
+        transaction="7",
+        phases=(2, 0),
+        alike=True,
+        upper_a=9.0,
+        queued=True,
+        place_since=NOON + 1,
+        lost_place_at=NOON - 1,
+        served_s=12.5,
+        doubted=True,
+        forms=2,
+        starts_at=NOON + 60,
+    )
+    records.keep_standing("cp1/1", standing)
+    records.keep_standing("cp2/1", KeptStanding(session_id="t"))
+    assert (await records.load()).standings == {"cp1/1": standing, "cp2/1": KeptStanding(session_id="t")}
+
+    records.keep_standing("cp1/1", None)
+    assert list((await records.load()).standings) == ["cp2/1"]
+
+
+async def test_a_demand_window_and_a_turn_are_found_as_they_were_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    assert (await records.load()).turn is None
+    demand = KeptDemand(window=7, used_ws=1e6, at=NOON, flowing_w=5e3)
+    records.keep_demand("supply", demand)
+    records.keep_turn(1_999_999)
+    kept = await records.load()
+    assert (kept.demands, kept.turn) == ({"supply": demand}, 1_999_999)
 
 
 async def test_a_register_that_came_while_nobody_looked_after_the_session_is_found(ledger: Ledger) -> None:

@@ -128,7 +128,7 @@ def follow(
     memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
     if not memory.stuck and _repeats_itself(memory, below):
         memory = replace(memory, stuck=True)
-    seen = base_interval(reading, below)
+    seen = _not_below(memory.settled, base_interval(reading, below))
     memory, believed = _believe(memory, seen, reading.measured_at)
     if memory.jumped is not None:
         believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
@@ -147,6 +147,18 @@ def follow(
         (max(high[0], 0.0), max(high[1], 0.0), max(high[2], 0.0)),
         seen.least,
     )
+
+
+def _not_below(settled: PhaseAmps | None, seen: BaseInterval) -> BaseInterval:
+    """Return an interval of the newest reading whose upper end is not below what is settled.
+
+    A vehicle that stopped by itself since its charger last reported looks like a base load that fell. It may go on at
+    any moment, and what rose on its current meanwhile would come on top. The report tells the two apart.
+    """
+    if settled is None:
+        return seen
+    (s1, s2, s3), (h1, h2, h3) = settled, seen.most
+    return BaseInterval(seen.least, (max(h1, s1), max(h2, s2), max(h3, s3)))
 
 
 def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMemory, PhaseAmps]:
@@ -246,9 +258,11 @@ def _moved_since(bound: DrawBound, at: float) -> bool:
 
 def _settle(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) -> BaseMemory:
     """Move the settled belief to the newest reading that every reporting charger has reported after."""
-    until = _bracketed_until(below)
+    newest = memory.readings[-1]
+    # What a meter shows without the vehicles needs no report of theirs.
+    until = None if newest.scope is MeterScope.ALL_BUT_EVS else _bracketed_until(below)
     if until is None:
-        until = memory.readings[-1].measured_at
+        until = newest.measured_at
     reading = next((r for r in reversed(memory.readings) if r.measured_at <= until), None)
     if reading is None or reading.measured_at <= memory.settled_at:
         return memory

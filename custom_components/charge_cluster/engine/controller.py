@@ -16,7 +16,7 @@ from .model import Reason, VehicleState
 from .obedience import LimitForm
 from .observing import PLUGGED_IN, take_seats
 from .outcome import outcome
-from .raising import safe_raises
+from .raising import safe_raises, unknown_limits
 from .rows import layout_of
 from .seat import Seat, sums_of
 from .sharing import admit_candidates, share_out
@@ -32,14 +32,16 @@ def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     places = admit_candidates(snapshot, memory, seats, budget, sums)
     share_out(snapshot, seats, places, budget)
     raises = safe_raises(snapshot, seats, budget, sums)
-    commands = _commands(snapshot, seats, raises)
+    commands = _commands(snapshot, seats, raises, unknown_limits(snapshot, seats, budget, sums))
     return outcome(snapshot, seats, budget, places, commands, sums)
 
 
 # --- commands: what is sent, in which order? -------------------------------------------------------------------------
 
 
-def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str, float]) -> list[Command]:
+def _commands(
+    snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str, float], first: Mapping[str, float]
+) -> list[Command]:
     reductions: list[Command] = []
     increases: list[Command] = []
     renewals: list[Command] = []
@@ -53,9 +55,10 @@ def _commands(snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str
         ordered = in_flight[-1] if in_flight and facts.outstanding else bound.limit_a
         target = seat.target
         if ordered is None or unproved:
-            # Nothing is known of its limit. A small known one is sure to be no increase of what is counted.
-            if (facts.vehicle is not VehicleState.ABSENT or unproved) and now >= facts.retry_at:
-                reductions.append(_command(snapshot, seat, min(target, seat.lower), reduces=True))
+            # Which limit is in force is not known. A small one is no increase of what was proved to fit.
+            amps = min(target, seat.lower) if bound.limit_a is not None else first.get(connector_id)
+            if amps is not None and (unproved or facts.vehicle is not VehicleState.ABSENT) and now >= facts.retry_at:
+                reductions.append(_command(snapshot, seat, amps, reduces=True))
         elif target < ordered - ROUNDING_A or seat.form is LimitForm.OTHER:
             if now >= facts.retry_at:
                 reductions.append(_command(snapshot, seat, min(target, ordered), reduces=True))

@@ -2,7 +2,8 @@
 
 Capacity tariffs bill the mean power of clock windows. What is left of the running window is spread over its rest, so
 that current is taken back early and gently, and not at the end. What flowed while nobody looked (before a start, over
-a step of the clock) counts at the cap itself: then the rest of the window is held to the cap and no more.
+a step of the clock) counts at the cap itself, or at what flowed before and after it where that is more: then the rest
+of the window is held to the cap and no more.
 """
 
 from __future__ import annotations
@@ -16,6 +17,9 @@ CLOCK_STEP_S = 5.0
 
 SHORTEST_REST_S = 30.0
 """What is left is never spread over less: limits take effect only after the cars have followed."""
+
+UNSEEN_AFTER_S = 10.0
+"""Passes are a second apart; over a longer time nobody looked."""
 
 BURST = 1.5
 """What was saved early in a window raises its rest to this multiple of the cap at most: the next window would begin
@@ -45,6 +49,8 @@ def follow_demand(
     else:
         # Of the two ends the higher one counts for the time between them.
         flowed = max(memory.flowing_w, flowing_w)
+        if now - memory.at > UNSEEN_AFTER_S:
+            flowed = max(flowed, cap.mean_w)
         if memory.window == window:
             used = memory.used_ws + flowed * (now - memory.at)
         else:

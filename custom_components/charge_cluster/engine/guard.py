@@ -198,6 +198,12 @@ def took_over(bound: DrawBound, amps: float, now: float) -> DrawBound:
     )
 
 
+def _fell_back(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
+    """Return the bound after the charger went to its fallback; where that is not proved its limit is not known."""
+    after = took_over(bound, fallback_of(connector, bound), now)
+    return after if fallback_proved(connector, bound) else replace(after, limit_a=None)
+
+
 def transaction_began(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound after a transaction began: the permanent fallback governs.
 
@@ -205,7 +211,7 @@ def transaction_began(bound: DrawBound, connector: Connector, now: float) -> Dra
     here; until an order for the transaction is accepted it counts as in flight.
     """
     fallback = fallback_of(connector, bound)
-    began = took_over(bound, fallback, now)
+    began = _fell_back(bound, connector, now)
     binds = bound.limit_a is not None and (bound.expires_at is None or now < bound.expires_at)
     promised = max((*bound.in_flight, bound.limit_a if bound.limit_a is not None and binds else 0.0))
     return sent(began, promised, now) if promised > fallback + SAME_A else ends_in(began, 0.0)
@@ -214,13 +220,13 @@ def transaction_began(bound: DrawBound, connector: Connector, now: float) -> Dra
 def transaction_ended(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound after a transaction ended: its limits are gone, and the permanent fallback governs."""
     bound = ends_in(bound, 0.0)
-    return took_over(bound, fallback_of(connector, bound), now)
+    return _fell_back(bound, connector, now)
 
 
 def rebooted(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound after the charger said that it restarted: it is at its fallback, its car perhaps at nothing."""
     bound = replace(bound, ends_a=0.0, unseen_since=now, orders=_remember(bound.orders, Order(now, 0.0), now))
-    return took_over(bound, fallback_of(connector, bound), now)
+    return _fell_back(bound, connector, now)
 
 
 def fallback_sent(bound: DrawBound, fallback_a: float) -> DrawBound:
@@ -296,8 +302,7 @@ def at_time(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     if bound.delay_s != connector.delay_s:
         bound = replace(bound, delay_s=connector.delay_s)
     if bound.expires_at is not None and now >= bound.expires_at and not bound.online:
-        fallback = fallback_of(connector, bound)
-        bound = took_over(bound, fallback, max(bound.expires_at, bound.since))
+        bound = _fell_back(bound, connector, max(bound.expires_at, bound.since))
     settling = connector.settling_s
     if not bound.online and bound.offline_since is not None and bound.expires_at is None:
         # Nobody can measure it now. Its fallback is proved to take over by itself, and a car follows within this time.
@@ -317,6 +322,11 @@ def fallback_of(connector: Connector, bound: DrawBound) -> float:
     if bound.fallback_a is None or not connector.fallback_kept:
         return connector.maximum_a
     return max(bound.fallback_a, bound.ends_a)
+
+
+def fallback_proved(connector: Connector, bound: DrawBound) -> bool:
+    """Return whether it is known what it goes to by itself."""
+    return bound.fallback_a is not None and connector.fallback_kept
 
 
 def worst_case_a(connector: Connector, bound: DrawBound) -> float:

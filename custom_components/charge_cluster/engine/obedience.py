@@ -115,7 +115,7 @@ def judge(conduct: Conduct, bound: DrawBound, now: float) -> Conduct:
 
 def wants_other_form(conduct: Conduct, bound: DrawBound) -> bool:
     """Return whether the limit has to be ordered in another form now."""
-    if conduct.trial_at is not None or conduct.forms >= MOST_FORMS or bound.in_flight:
+    if conduct.trial_at is not None or conduct.forms >= MOST_FORMS or bound.in_flight or not bound.draws:
         return False
     if conduct.state is Obedience.SUSPECTED:
         return _is_confirmed(conduct, bound)

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from . import guard, obedience
-from .appetite import observe
-from .guard import DrawBound
+from .appetite import UNKNOWN_APPETITE, Appetite, observe
 from .model import NO_AMPS, PHASES, Connector, Reason, VehicleState
 from .obedience import LimitForm
 from .rows import Layout
@@ -15,10 +14,6 @@ from .snapshot import ConnectorFacts, ConnectorMemory, Memory, Snapshot
 
 OUTSTANDING_GRACE_S = 1.0
 """A charger that has not answered an order for this long counts at its old limit, and the others pay for it at once."""
-
-UNLIKE_A = 1.0
-UNLIKE_SHARE = 0.1
-"""Phases of a charger differ by less than the larger of the two while its vehicle draws on all of them."""
 
 PLUGGED_IN = frozenset({VehicleState.WANTS, VehicleState.SATED})
 
@@ -38,31 +33,42 @@ def take_seats(snapshot: Snapshot, memory: Memory, layout: Layout) -> dict[str, 
             or seat.facts is not facts
             or seat.memory is not remembered_of.get(connector_id)
         ):
-            seat = _seat(connector, facts, remembered_of.get(connector_id), layout, snapshot.now)
+            seat = _seat(connector, facts, remembered_of.get(connector_id), layout, snapshot)
         seat.begin()
         seats[connector_id] = seat
     return seats
 
 
 def _seat(
-    connector: Connector, facts: ConnectorFacts | None, remembered: ConnectorMemory | None, layout: Layout, now: float
+    connector: Connector,
+    facts: ConnectorFacts | None,
+    remembered: ConnectorMemory | None,
+    layout: Layout,
+    snapshot: Snapshot,
 ) -> Seat:
+    now = snapshot.now
     if facts is None:
         facts = ConnectorFacts(bound=guard.unknown_bound(connector), vehicle=VehicleState.UNKNOWN, since=0.0)
     bound = guard.at_time(facts.bound, connector, now)
     if facts.vehicle is VehicleState.ABSENT and bound.online:
         bound = guard.idle(bound, now)
-    if remembered is None or remembered.since != facts.since:
-        remembered = ConnectorMemory(since=facts.since)
+    remembered = _remembered(facts, remembered)
     if facts.vehicle in PLUGGED_IN:
         appetite = observe(remembered.appetite, connector, bound)
         if appetite is not remembered.appetite:
             remembered = replace(remembered, appetite=appetite)
+    appetite = remembered.appetite
     # What was learned of a vehicle holds while it is known to be there: unheard, another may have taken its place.
-    learned = remembered.appetite.phases if bound.online and facts.vehicle in PLUGGED_IN else None
-    balanced = learned is not None and len(learned) == len(PHASES) and _loads_alike(bound)
-    own, rows = layout.rows_of(connector.circuit_id, learned or connector.phases, balanced=balanced)
+    there = bound.online and facts.vehicle in PLUGGED_IN
+    own, rows = _rows(layout, connector, appetite, appetite.proved_phases if there else None)
+    share_own, share_rows = own, rows
+    # While we start, nobody pays for those who have not had the time to dial in.
+    awaited = snapshot.starting and facts.vehicle is VehicleState.UNKNOWN
+    if appetite.remembered and (there or awaited):
+        share_own, share_rows = _rows(layout, connector, appetite, appetite.phases)
     fallback = guard.fallback_of(connector, bound)
+    idle_own = _idle(layout, connector, appetite.proved_phases if there else None, fallback)
+    share_idle_own = idle_own if share_own is own else _idle(layout, connector, appetite.phases, fallback)
     cap = connector.maximum_a if connector.cap_a is None else min(connector.cap_a, connector.maximum_a)
     seat = Seat(
         connector=connector,
@@ -71,7 +77,11 @@ def _seat(
         memory=remembered,
         own=own,
         rows=rows,
-        kinds=len(rows) if layout.power_at is None else len(set(rows)),
+        idle_own=idle_own,
+        share_own=share_own,
+        share_rows=share_rows,
+        share_idle_own=share_idle_own,
+        kinds=len(share_rows) if layout.power_at is None else len(set(share_rows)),
         first=layout.stride * layout.index_of[connector.circuit_id],
         worst=guard.worst_case_a(connector, bound),
         drawn=bound.draws[-1].amps if bound.draws else NO_AMPS,
@@ -82,6 +92,7 @@ def _seat(
         still=(
             bound is facts.bound
             and bound.online
+            and not awaited
             and not bound.in_flight
             and not facts.proving
             and (connector.settling_s is None or bound.limit_a == bound.held_a)
@@ -93,25 +104,45 @@ def _seat(
     return seat
 
 
-def _loads_alike(bound: DrawBound) -> bool:
-    """Return whether the newest draw is the same on all phases, or nothing; some cars taper on one phase."""
-    if not bound.draws:
-        return False
-    drawn = bound.draws[-1].amps
-    return min(drawn) >= max(drawn) - max(UNLIKE_A, UNLIKE_SHARE * max(drawn))
+def _remembered(facts: ConnectorFacts, before: ConnectorMemory | None) -> ConnectorMemory:
+    """Return what is still true of what is remembered: another session or another transaction may be another car."""
+    if before is None or before.since != facts.since:
+        return ConnectorMemory(since=facts.since, came_at=facts.since, transaction=facts.transaction)
+    if facts.transaction is None or facts.transaction == before.transaction:
+        return before
+    kept = before.appetite if before.transaction is None else UNKNOWN_APPETITE
+    return replace(before, transaction=facts.transaction, appetite=kept)
+
+
+def _rows(
+    layout: Layout, connector: Connector, appetite: Appetite, phases: tuple[int, ...] | None
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """Return the rows of a vehicle on these phases, or on all that it may use where they are not known."""
+    balanced = phases is not None and len(phases) == len(PHASES) and appetite.alike
+    return layout.rows_of(connector.circuit_id, phases or connector.phases, balanced=balanced)
+
+
+def _idle(layout: Layout, connector: Connector, phases: tuple[int, ...] | None, fallback: float) -> tuple[int, ...]:
+    """Return the rows of the phases that a vehicle is known not to use, where a fallback would use them.
+
+    Another vehicle may be plugged in and start at its fallback sooner than those that use the room now have come down.
+    """
+    if phases is None or fallback <= 0.0:
+        return ()
+    idle = tuple(phase for phase in connector.phases if phase not in phases)
+    return layout.rows_of(connector.circuit_id, idle, balanced=False)[0] if idle else ()
 
 
 def _want(seat: Seat, now: float) -> None:
     """Find what a connector takes part in the sharing with, or counts at instead."""
     connector, facts, bound = seat.connector, seat.facts, seat.bound
     seat.fixed = seat.reserved
-    unheard = max(seat.reserved, *(max(draw.amps) for draw in bound.draws[-1:]), 0.0) if facts.proving else seat.worst
     if not bound.online:
-        seat.fixed = unheard
+        seat.fixed = _unheard(seat)
         seat.own_target = bound.limit_a if bound.limit_a is not None else seat.reserved
         seat.own_reason = Reason.OFFLINE
     elif facts.vehicle is VehicleState.UNKNOWN:
-        seat.fixed = unheard
+        seat.fixed = _unheard(seat)
         seat.own_target = bound.limit_a if bound.limit_a is not None else seat.reserved
         seat.own_reason = Reason.STARTING
     elif facts.vehicle is VehicleState.ABSENT and connector.enabled:
@@ -139,6 +170,18 @@ def _want(seat: Seat, now: float) -> None:
     else:
         seat.fixed = None
         seat.wants = facts.vehicle is VehicleState.WANTS
+
+
+def _unheard(seat: Seat) -> float:
+    """Return what a connector counts at that is not heard of."""
+    bound = seat.bound
+    if not seat.facts.proving:
+        return seat.worst
+    counted = max(seat.reserved, *(max(draw.amps) for draw in bound.draws[-1:]), 0.0)
+    if bound.limit_a is not None and bound.ordered_at == guard.BEFORE_START:
+        # The limit that it had before our start is still its own.
+        counted = max(counted, bound.limit_a)
+    return counted
 
 
 def _may_charge(seat: Seat) -> bool:

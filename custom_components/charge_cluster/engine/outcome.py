@@ -9,7 +9,7 @@ from .admission import Places, turn_ends, turn_of
 from .budget import HIGHEST_VOLTAGE_V, Budget
 from .demand import mean_w
 from .guard import FallbackProof
-from .model import NO_AMPS, PHASES, Circuit, Limit, MeterReading, MeterScope, PhaseAmps, Reason, plus
+from .model import NO_AMPS, PHASES, Circuit, Limit, MeterReading, MeterScope, PhaseAmps, Reason, VehicleState, plus
 from .rows import PHASE_ROWS, Layout, total_of
 from .seat import Room, Seat, Sums
 from .snapshot import CircuitDecision, Command, ConnectorMemory, Decision, Memory, Snapshot
@@ -45,7 +45,8 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
             )
         limits[connector_id] = limit
         place = connector_id in places.admitted
-        if place is not seat.memory.holds_place:
+        awaited = snapshot.starting and seat.facts.vehicle is VehicleState.UNKNOWN
+        if place is not seat.memory.holds_place and not awaited:
             seat.memory = _with_place(seat.memory, now) if place else _without_place(seat.memory, now)
         remembered[connector_id] = seat.memory
     return Decision(

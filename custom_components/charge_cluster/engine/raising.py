@@ -9,7 +9,8 @@ from collections.abc import Mapping
 
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
-from .guard import DrawBound
+from .guard import MEASURING_TOLERANCE_A, DrawBound
+from .model import MeterScope
 from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Snapshot
 
@@ -19,6 +20,9 @@ SMALL_RAISE_AFTER_S = 30.0
 
 RAISE_AFTER_S = 5.0
 """A limit is not raised sooner than this after it changed: IEC 61851-1 gives a car 5 s to follow."""
+
+FIRST_REPORT_S = 12.0
+"""A charge point whose limit is not known says within this what it draws: it is asked, and it samples every 10 s."""
 
 
 def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, float]:
@@ -57,7 +61,7 @@ def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, s
 
 def _with_room_to_rise(slack: list[float], wishes: list[Seat], now: float) -> list[Seat]:
     """Return who can have at least its minimum, in queue order; `slack` is what is left after that."""
-    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served(now), s.facts.since, s.connector.connector_id))
+    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served(now), s.memory.came_at, s.connector.connector_id))
     rising: list[Seat] = []
     for seat in wishes:
         rows = seat.rows
@@ -98,3 +102,46 @@ def _is_worth_it(seat: Seat, granted: float, now: float) -> bool:
     if granted < seat.lower - ROUNDING_A or gain < seat.connector.step_a - ROUNDING_A:
         return False
     return gain >= SMALL_RAISE_A or now - seat.bound.changed_at >= SMALL_RAISE_AFTER_S
+
+
+def unknown_limits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, float]:
+    """Return the first limit of connectors whose limit is not known: connector → amps per phase.
+
+    They count at all that their hardware can, which fits nowhere; what truly flows may be nothing. So the first limit
+    is no more than what flows, and 0 A where that is less than the minimum. Where nobody measured it yet it goes on as
+    it did without us for a moment, unless more flows than may.
+    """
+    first: dict[str, float] = {}
+    for connector_id, seat in seats.items():
+        bound = seat.bound
+        if bound.limit_a is not None:
+            continue
+        seen = bool(bound.draws) and bound.unseen_since is None
+        drawn = max(bound.draws[-1].amps) + MEASURING_TOLERANCE_A if seen else 0.0
+        flows = whole_steps_below(drawn, seat.connector.step_a)
+        if all(sums.worst[row] <= budget.prove[row] + ROUNDING_A for row in seat.rows):
+            first[connector_id] = min(seat.target, max(seat.lower, flows))
+        elif seen and flows >= seat.lower:
+            first[connector_id] = min(seat.target, flows)
+        elif (
+            seen or snapshot.now - seat.facts.since >= FIRST_REPORT_S or not seat.target or _overloaded(snapshot, seat)
+        ):
+            first[connector_id] = 0.0
+    return first
+
+
+def _has_waited(snapshot: Snapshot, seat: Seat) -> bool:
+    return snapshot.now - seat.facts.since >= FIRST_REPORT_S
+
+
+def _overloaded(snapshot: Snapshot, seat: Seat) -> bool:
+    """Return whether a meter above shows more than may flow, or cannot show it."""
+    for circuit_id in snapshot.site.paths[seat.connector.circuit_id]:
+        if circuit_id not in snapshot.meters or circuit_id in snapshot.unheard:
+            continue
+        circuit, reading = snapshot.site.circuits[circuit_id], snapshot.meters[circuit_id]
+        if reading is None or reading.scope is not MeterScope.EVERYTHING:
+            return True
+        if any(amps > rating for amps, rating in zip(reading.amps, circuit.rating_a, strict=True)):
+            return True
+    return False

@@ -29,8 +29,16 @@ class Seat:
     """Its rows in its own circuit."""
     rows: tuple[int, ...]
     """All of its rows, up to the supply."""
+    idle_own: tuple[int, ...]
+    """Rows in its own circuit of the phases that its vehicle does not use: the next one may, at the fallback."""
+    share_own: tuple[int, ...]
+    """Its rows in its own circuit as shares reckon with them: by what is remembered of its vehicle as well."""
+    share_rows: tuple[int, ...]
+    """All of these."""
+    share_idle_own: tuple[int, ...]
+    """`idle_own` as shares reckon with it."""
     kinds: int
-    """How many different ones these are."""
+    """How many different ones there are among `share_rows`."""
     first: int
     """The first row of its circuit."""
     worst: float
@@ -84,6 +92,8 @@ class Sums:
     """What counts whatever is decided."""
     reserve: list[float]
     """What those that take part in the sharing count at without a place."""
+    idle: list[float]
+    """What the next vehicle could draw by the fallback on phases that the present one does not use."""
 
 
 @dataclass(slots=True, eq=False)
@@ -97,11 +107,13 @@ class Room:
 def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
     """Add up what counts for every row."""
     rows = len(layout)
-    worst, drawn, fallback, fixed, reserve = ([0.0] * rows for _ in range(5))
+    worst, drawn, fallback, fixed, reserve, idle = ([0.0] * rows for _ in range(6))
     for seat in seats.values():
         amps, own = seat.worst, seat.own
         for row in own:
             worst[row] += amps
+        if seat.idle_own or seat.share_idle_own:
+            _add_idle(seat, worst, idle)
         if seat.drawn is not NO_AMPS:
             first = seat.first
             l1, l2, l3 = seat.drawn
@@ -114,11 +126,18 @@ def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
                 fallback[row] += seat.fallback
         into, amps = (reserve, seat.reserved) if seat.fixed is None else (fixed, seat.fixed)
         if amps:
-            for row in own:
+            for row in seat.share_own:
                 into[row] += amps
-    for sums in (worst, drawn, fallback, fixed, reserve):
+    for sums in (worst, drawn, fallback, fixed, reserve, idle):
         layout.climb(sums)
-    return Sums(worst, drawn, fallback, fixed, reserve)
+    return Sums(worst, drawn, fallback, fixed, reserve, idle)
+
+
+def _add_idle(seat: Seat, worst: list[float], idle: list[float]) -> None:
+    for row in seat.idle_own:
+        worst[row] += seat.fallback
+    for row in seat.share_idle_own:
+        idle[row] += seat.reserved
 
 
 def whole_steps_below(amps: float, step: float) -> float:

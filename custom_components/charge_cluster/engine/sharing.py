@@ -20,7 +20,7 @@ def admit_candidates(
     snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], budget: Budget, sums: Sums
 ) -> Places:
     """Return who has a place; from `budget.share` is taken what counts whatever is decided."""
-    budget.share = room = [amps - fixed for amps, fixed in zip(budget.share, sums.fixed, strict=True)]
+    budget.share = room = _free(budget.share, sums)
     sharing = [seat for seat in seats.values() if seat.fixed is None]
     reserve = _reserves_that_fit(room, sharing, budget, sums)
     candidates = [seat for seat in sharing if seat.wants]
@@ -32,14 +32,30 @@ def admit_candidates(
             seat.memory = replace(seat.memory, queued=True, served_s=least)
     if _all_fit(room, reserve, candidates, budget):
         return Places(frozenset(seat.connector.connector_id for seat in candidates), ())
-    new_turn = memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
+    new_turn = (
+        not snapshot.starting and memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
+    )
     left = [amps - held for amps, held in zip(room, reserve, strict=True)]
     for seat in candidates:
         # What a candidate reserves is taken by `admit` itself.
         if seat.reserve:
-            for row in seat.rows:
+            for row in seat.share_rows:
                 left[row] += seat.reserve
     return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
+
+
+def _free(share: Sequence[float], sums: Sums) -> list[float]:
+    """Return what is left per row beside what counts whatever is decided, and what the next vehicles may start with.
+
+    The latter is kept free where it fits beside the fallbacks; where it does not, vehicles that are there come first.
+    """
+    return [
+        left - idle if left - idle >= reserve else left
+        for left, idle, reserve in (
+            (amps - fixed, idle, reserve)
+            for amps, fixed, idle, reserve in zip(share, sums.fixed, sums.idle, sums.reserve, strict=True)
+        )
+    ]
 
 
 def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: Budget, sums: Sums) -> list[float]:
@@ -53,10 +69,10 @@ def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: B
         return sums.reserve
     reserve = [0.0] * len(room)
     for seat in sharing:
-        if not broken.isdisjoint(seat.rows):
+        if not broken.isdisjoint(seat.share_rows):
             seat.reserve = 0.0
         elif seat.reserve:
-            for row in seat.own:
+            for row in seat.share_own:
                 reserve[row] += seat.reserve
     budget.layout.climb(reserve)
     return reserve
@@ -69,7 +85,7 @@ def _all_fit(room: Sequence[float], reserve: Sequence[float], candidates: Sequen
         seat.minimum = max(seat.lower, min(seat.reserve, seat.upper))
         extra = seat.minimum - seat.reserve
         if extra > 0.0:
-            for row in seat.own:
+            for row in seat.share_own:
                 needed[row] += extra
     budget.layout.climb(needed)
     return all(
@@ -82,14 +98,14 @@ def _candidate(seat: Seat, now: float) -> Candidate:
     remembered = seat.memory
     return Candidate(
         key=seat.connector.connector_id,
-        rows=seat.rows,
+        rows=seat.share_rows,
         minimum_a=seat.minimum,
         reserved_a=seat.reserve,
         priority=seat.connector.priority,
         holds_place=remembered.holds_place,
         paused=now - remembered.lost_place_at < PAUSE_HYSTERESIS_S,
         served_s=remembered.served(now),
-        since=seat.facts.since,
+        since=remembered.came_at,
     )
 
 
@@ -115,7 +131,7 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
             else:
                 sated.append(seat)
         if amps > 0.0:
-            for row in seat.own:
+            for row in seat.share_own:
                 held[row] += amps
     layout.climb(held)
     # A row below zero has nobody admitted in it.
@@ -128,7 +144,7 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
 def _explain_waiting(waiting: Sequence[Seat], admitted: Sequence[Seat], budget: Budget) -> None:
     if not waiting:
         return
-    taken = {row for seat in admitted for row in seat.rows}
+    taken = {row for seat in admitted for row in seat.share_rows}
     for seat in waiting:
         assert seat.row is not None  # noqa: S101 - who waits, waits for a row
         if budget.layout.circuit_of(seat.row) in budget.stale:
@@ -168,18 +184,18 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
         for seat, (of_class, weight) in zip(admitted, weights, strict=True):
             share = seat.target
             if of_class != priority:
-                key = (id(seat.rows), share, share, 1.0)
+                key = (id(seat.share_rows), share, share, 1.0)
             else:
                 appetite = seat.memory.appetite.upper_a
                 upper = seat.upper if appetite is None else min(seat.upper, max(appetite, seat.minimum))
-                key = (id(seat.rows), share, max(share, upper), weight)
+                key = (id(seat.share_rows), share, max(share, upper), weight)
             alike = members.get(key)
             if alike is None:
                 members[key] = [seat]
             else:
                 alike.append(seat)
         claims = [
-            Claim(alike[0].rows, lower, upper, weight, len(alike))
+            Claim(alike[0].share_rows, lower, upper, weight, len(alike))
             for (_, lower, upper, weight), alike in members.items()
         ]
         shares = fair_shares(room, claims)
@@ -207,7 +223,7 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
         seat.target = target
         counted = min(seat.reserve, seat.upper)
         counted = max(counted, target)
-        for row in seat.own:
+        for row in seat.share_own:
             taken[row] += counted
         if seat.row is not None:
             limit = seat.bound.limit_a
@@ -230,7 +246,7 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
 
 def _takes(seat: Seat, amps: float, left: list[float]) -> bool:
     """Take amps out of all rows of a seat if they have so much."""
-    rows = seat.rows
+    rows = seat.share_rows
     if len(rows) == seat.kinds:
         for row in rows:
             if left[row] < amps:
@@ -255,7 +271,7 @@ def _why_shared(seat: Seat, budget: Budget) -> Reason:
 
 def _let_sated_resume(left: list[float], sated: Sequence[Seat]) -> None:
     """Offer a vehicle that takes nothing its minimum from what is left, so that it can begin again by itself."""
-    for seat in sorted(sated, key=lambda s: (s.facts.since, s.connector.connector_id)):
+    for seat in sorted(sated, key=lambda s: (s.memory.came_at, s.connector.connector_id)):
         extra = seat.lower - min(seat.reserve, seat.lower)
         seat.reason = Reason.VEHICLE_TAKES_LESS
         seat.target = seat.lower if _takes(seat, extra - ROUNDING_A, left) else 0.0

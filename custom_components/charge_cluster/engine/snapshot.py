@@ -37,6 +37,8 @@ class ConnectorFacts:
     """Whether its fallback is being stored right now: shares reckon with success, raises do not."""
     starts_at: float = 0.0
     """Not before this does it rise from nothing: its random moment after an outage."""
+    transaction: str | None = None
+    """The transaction that runs; None: none, or it is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,6 +69,10 @@ class ConnectorMemory:
 
     since: float
     """The session that this is about."""
+    came_at: float = 0.0
+    """When its vehicle came, by which it stands in the queue; before a restart of ours, perhaps."""
+    transaction: str | None = None
+    """The transaction that the appetite is about."""
     appetite: Appetite = UNKNOWN_APPETITE
     queued: bool = False
     """Whether it has entered the queue; it begins with as little service as who has least then."""

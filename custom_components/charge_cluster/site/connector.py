@@ -95,6 +95,7 @@ class ConnectorState:
         """Return what a pass may know of it: the same object as last time while nothing is new."""
         known = self.known
         outstanding, proving = self.outstanding > 0, now < self.proving_until
+        transaction = None if self.transaction is None else self.transaction.transaction_id
         if (
             known is not None
             and known.bound is self.bound
@@ -104,6 +105,7 @@ class ConnectorState:
             and known.retry_at == self.retry_at
             and known.proving is proving
             and known.starts_at == self.starts_at
+            and known.transaction == transaction
         ):
             return known
         self.known = ConnectorFacts(
@@ -114,6 +116,7 @@ class ConnectorState:
             retry_at=self.retry_at,
             proving=proving,
             starts_at=self.starts_at,
+            transaction=transaction,
         )
         return self.known
 

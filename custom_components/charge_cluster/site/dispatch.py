@@ -13,6 +13,7 @@ from typing import Protocol
 
 from ..chargers import Charger, ChargerOffline, LimitForm, LimitOrder, LimitOutcome
 from ..engine import guard
+from ..engine.model import VehicleState
 from ..engine.snapshot import Command
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
@@ -125,9 +126,9 @@ class Dispatch:
                 self._spawn(self._prove_again(state, charger))
         elif fallback == state.connector.fallback_a:
             # Otherwise another one was sent meanwhile: the higher of the two counts until that is answered.
-            state.bound = guard.fallback_stored(
-                state.bound, fallback, idle=state.transaction is None, now=self._clock.monotonic()
-            )
+            # A vehicle may charge in a transaction that has not been told yet, at a limit that nobody knows.
+            idle = state.transaction is None and state.vehicle is VehicleState.ABSENT
+            state.bound = guard.fallback_stored(state.bound, fallback, idle=idle, now=self._clock.monotonic())
         self._concerned(state)
 
     async def _prove_again(self, state: ConnectorState, charger: Charger) -> None:

@@ -11,17 +11,25 @@ from ..engine import guard
 from ..engine.base_load import BaseMemory
 from ..engine.guard import DrawBound
 from ..engine.model import Connector, PhaseAmps
-from ..engine.snapshot import Memory
+from ..engine.snapshot import ConnectorMemory, Memory
 from ..ocpp.protocols import Clock
 from .cap import Cap
 from .commissioning.findings import Finding
 from .connector import ConnectorState
+from .dispatch import EXPIRY_SLACK_S
 from .exposure import KeptExposure
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
+from .standing import NOTHING, Clocks, KeptStanding, demand_of, recalled, recalled_demand, standing_of
 
 KEPT_BASE_STEP_A = 1.0
 """A believed base load is written down again when it moved so far."""
+
+STANDING_EVERY_S = 5.0
+"""How a connector stands is written down at most so often."""
+
+DEMAND_EVERY_S = 10.0
+"""What flows in a demand window is written down so often."""
 
 
 class Keeping:
@@ -32,12 +40,59 @@ class Keeping:
         self._records = records
         self._clock = clock
         self._kept = Kept()
+        self._unclaimed: dict[str, KeptBound] = {}
+        """What is proved of connectors that have not been taken up since."""
         self._bases: dict[str, PhaseAmps] = {}
+        self._recalled: dict[str, ConnectorMemory] = {}
+        """What is remembered of connectors that have not been taken up since."""
+        self._seen: dict[str, tuple[ConnectorMemory | None, str | None, float | None]] = {}
+        """What was looked at last of each connector; its standing follows from it."""
+        self._standings: dict[str, KeptStanding] = {}
+        self._standing_due: dict[str, float] = {}
+        """Not before this (monotonic seconds) is a connector's standing written down again."""
+        self._demand_due = 0.0
+        self._turn: int | None = None
 
     async def load(self) -> Memory:
         """Find what was kept; return what the engine remembers by it."""
         self._kept = await self._records.load()
-        return Memory(circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()})
+        self._unclaimed = dict(self._kept.bounds)
+        clocks = self._clocks()
+        self._standings = dict(self._kept.standings)
+        self._recalled = {key: recalled(kept, self._limit_until(key), clocks) for key, kept in self._going_on()}
+        self._turn = self._kept.turn
+        demands = {key: recalled_demand(kept, clocks) for key, kept in self._kept.demands.items()}
+        return Memory(
+            connectors=dict(self._recalled),
+            circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()},
+            demands={key: demand for key, demand in demands.items() if demand is not None},
+            turn=self._turn,
+        )
+
+    def _going_on(self) -> Iterable[tuple[str, KeptStanding]]:
+        """Return how those connectors stood whose session goes on."""
+        for key, kept in self._kept.standings.items():
+            session = self._kept.sessions.get(key)
+            if session is not None and session.ended_at is None and session.session_id == kept.session_id:
+                yield key, kept
+
+    def _limit_until(self, key: str) -> float | None:
+        bound = self._kept.bounds.get(key)
+        return None if bound is None else bound.expires_at
+
+    def _clocks(self) -> Clocks:
+        return Clocks(now=self._clock.monotonic(), wall=self._clock.time())
+
+    def since(self, key: str, now: float) -> float:
+        """Return since when (monotonic seconds) a connector is what it is: from our start on what is remembered."""
+        remembered = self._recalled.pop(key, None)
+        return now if remembered is None else remembered.since
+
+    def moments(self) -> dict[str, float]:
+        """Return the random moments after an outage that lie ahead, by connector (monotonic seconds)."""
+        clocks = self._clocks()
+        ahead = {key: (kept.starts_at or 0.0) - clocks.wall for key, kept in self._kept.standings.items()}
+        return {key: clocks.now + wait for key, wait in ahead.items() if wait > 0.0}
 
     def caps(self) -> Sequence[Cap]:
         """Return the ceilings from outside that were in force."""
@@ -47,15 +102,29 @@ class Keeping:
         """Return what was carried above ratings, by circuit."""
         return self._kept.exposures
 
-    def after_outage(self, wall: float) -> bool:
-        """Return whether every limit that was kept had run out at this time (UTC POSIX seconds)."""
+    def after_outage(self) -> bool:
+        """Return whether every limit that was kept has run out by now."""
+        wall = self._clock.time()
         return bool(self._kept.bounds) and all((b.expires_at or 0.0) < wall for b in self._kept.bounds.values())
 
-    def bound(self, connector: Connector, now: float) -> DrawBound:
-        """Return what is proved of a connector at the monotonic time `now`; nothing where nothing was kept."""
-        kept = self._kept.bounds.get(connector.connector_id)
+    def bound(self, connector: Connector, now: float, validity_s: float) -> DrawBound:
+        """Return what is proved of a connector at the monotonic time `now`, the first time that it is asked for.
+
+        A site that was killed may have sent another limit after what was written last (up to 5 s), a higher or a lower
+        one. It has run out `validity_s` later; until then it may be anything.
+        """
+        kept = self._unclaimed.pop(connector.connector_id, None)
         if kept is None:
             return guard.unknown_bound(connector)
+        if not self._kept.orderly:
+            return guard.remembered_bound(
+                connector,
+                limit_a=None,
+                held_a=connector.maximum_a,
+                fallback_a=None if kept.fallback_a is None else max(kept.fallback_a, connector.fallback_a),
+                expires_at=now + validity_s + EXPIRY_SLACK_S,
+                now=now,
+            )
         expires = None if kept.expires_at is None else now + (kept.expires_at - self._clock.time())
         return guard.remembered_bound(
             connector,
@@ -93,7 +162,43 @@ class Keeping:
         for state in states:
             self.keep_bound(state)
 
-    def keep_bases(self, memory: Memory) -> None:
+    def hand_on(self, memory: Memory, states: Mapping[str, ConnectorState], moments: Mapping[str, float]) -> None:
+        """Keep all that the engine remembers as it is now, for a stop."""
+        self._standing_due.clear()
+        self._demand_due = 0.0
+        self.keep_up(memory, states, moments)
+
+    def keep_up(self, memory: Memory, states: Mapping[str, ConnectorState], moments: Mapping[str, float]) -> None:
+        """Keep what the engine remembers where it changed; `moments` as in `moments()`."""
+        clocks = self._clocks()
+        self._keep_bases(memory)
+        for key, state in states.items():
+            session_id = None if state.session is None else state.session.session_id
+            looked_at = (memory.connectors.get(key), session_id, moments.get(key))
+            if looked_at != self._seen.get(key) and clocks.now >= self._standing_due.get(key, 0.0):
+                self._seen[key] = looked_at
+                self._keep_standing(key, standing_of(*looked_at, clocks), clocks)
+        for key in self._standings.keys() - states.keys():
+            self._keep_standing(key, NOTHING, clocks)
+        if clocks.now >= self._demand_due:
+            self._demand_due = clocks.now + DEMAND_EVERY_S
+            for circuit_id, demand in memory.demands.items():
+                self._records.keep_demand(circuit_id, demand_of(demand))
+        if memory.turn is not None and memory.turn != self._turn:
+            self._turn = memory.turn
+            self._records.keep_turn(memory.turn)
+
+    def _keep_standing(self, key: str, standing: KeptStanding, clocks: Clocks) -> None:
+        if standing == self._standings.get(key, NOTHING):
+            return
+        self._standing_due[key] = clocks.now + STANDING_EVERY_S
+        if standing == NOTHING:
+            del self._standings[key]
+        else:
+            self._standings[key] = standing
+        self._records.keep_standing(key, None if standing == NOTHING else standing)
+
+    def _keep_bases(self, memory: Memory) -> None:
         """Keep the believed base loads where they moved."""
         for circuit_id, circuit in memory.circuits.items():
             believed, kept = circuit.settled, self._bases.get(circuit_id)

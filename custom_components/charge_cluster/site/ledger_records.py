@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -22,11 +22,16 @@ from .connector import ConnectorState
 from .exposure import KeptExposure, Spell
 from .records import Kept, KeptBound
 from .session import Session
+from .standing import KeptDemand, KeptStanding
 
 LOGGER = logging.getLogger(__name__)
 
-BOUND, BASE, CAP, EXPOSURE, KEY_DUE, SESSION = "bound", "base", "cap", "exposure", "key_due", "session"
+BOUND, BASE, CAP, EXPOSURE, KEY_DUE, RUN, SESSION = "bound", "base", "cap", "exposure", "key_due", "run", "session"
+DEMAND, STANDING, TURN = "demand", "standing", "turn"
 """The kinds of what is kept over a restart."""
+
+BEGUN, ENDED = "begun", "ended"
+"""The runs of a site are numbered: one that was killed begun and never ended."""
 
 
 class LedgerRecords:
@@ -37,6 +42,7 @@ class LedgerRecords:
         self._site_id = site_id
         self.keys_due: set[str] = set()
         """OCPP identities that have not confirmed yet that they took their key."""
+        self._run = 0
 
     @property
     def available(self) -> bool:
@@ -51,17 +57,37 @@ class LedgerRecords:
     async def load(self) -> Kept:
         """Return what was kept."""
         kept = await self._ledger.kept.load(self._site_id)
+        orderly = await self._begin(kept.get(RUN, {}))
         self.keys_due = set(kept.get(KEY_DUE, {}))
         sessions = {key: Session(**fields) for key, fields in kept.get(SESSION, {}).items()}
         await self._settle(sessions.values())
         return Kept(
+            orderly=orderly,
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
             sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
             findings=await self._findings(),
             caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
             exposures={key: _exposure(fields) for key, fields in kept.get(EXPOSURE, {}).items()},
+            standings={key: _standing(fields) for key, fields in kept.get(STANDING, {}).items()},
+            demands={key: KeptDemand(**fields) for key, fields in kept.get(DEMAND, {}).items()},
+            turn=kept.get(TURN, {}).get(TURN, {}).get("number"),
         )
+
+    async def _begin(self, runs: Mapping[str, dict[str, int]]) -> bool:
+        """Note on the disk that a run begins; return whether the one before ended."""
+        before = runs.get(BEGUN, {}).get("number", 0)
+        self._run = before + 1
+        try:
+            await self._ledger.kept.put_now(self._site_id, RUN, BEGUN, {"number": self._run})
+        except StoreUnavailable:
+            LOGGER.warning("The ledger cannot be written; limits from before this start are not relied on")
+            return False
+        return before > 0 and runs.get(ENDED, {}).get("number") == before
+
+    def complete(self) -> None:
+        """Note that the site stopped."""
+        self._keep(RUN, ENDED, {"number": self._run})
 
     async def _settle(self, sessions: Iterable[Session]) -> None:
         """Take over the registers of transactions that ended while nobody looked after their session."""
@@ -134,6 +160,18 @@ class LedgerRecords:
     def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
         """Keep what a circuit has carried above its rating, or that there is nothing."""
         self._keep(EXPOSURE, circuit_id, None if exposure is None else asdict(exposure))
+
+    def keep_standing(self, key: str, standing: KeptStanding | None) -> None:
+        """Keep how a connector stands in the sharing, or that there is nothing to say."""
+        self._keep(STANDING, key, None if standing is None else asdict(standing))
+
+    def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
+        """Keep what has flowed in the running clock window of a circuit."""
+        self._keep(DEMAND, circuit_id, asdict(demand))
+
+    def keep_turn(self, turn: int) -> None:
+        """Keep the turn of the places that is running."""
+        self._keep(TURN, TURN, {"number": turn})
 
     def key_is_due(self, identity: str, *, due: bool) -> None:
         """Keep that a charge point has (not) yet taken its key."""
@@ -234,6 +272,11 @@ def _exposure(fields: dict[str, Any]) -> KeptExposure:
         for spell in fields["spells"]
     )
     return KeptExposure(**{**fields, "used": _phases(fields["used"]), "spells": spells})
+
+
+def _standing(fields: dict[str, Any]) -> KeptStanding:
+    phases = fields["phases"]
+    return KeptStanding(**{**fields, "phases": None if phases is None else tuple(phases)})
 
 
 def _phases(amps: list[float]) -> PhaseAmps:

@@ -17,6 +17,7 @@ from .commissioning.findings import CommissioningTest, Finding
 from .connector import ConnectorState
 from .exposure import KeptExposure
 from .session import Session
+from .standing import KeptDemand, KeptStanding
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,6 +37,8 @@ class KeptBound:
 class Kept:
     """What was kept over a restart; bounds and sessions by connector key."""
 
+    orderly: bool = False
+    """Whether it was kept when the site stopped. A site that was killed may have sent limits that are not in it."""
     bounds: Mapping[str, KeptBound] = field(default_factory=dict)
     sessions: Mapping[str, Session] = field(default_factory=dict)
     """Those whose end has not been told."""
@@ -47,6 +50,12 @@ class Kept:
     """Ceilings from outside that were in force."""
     exposures: Mapping[str, KeptExposure] = field(default_factory=dict)
     """What was carried above ratings, by circuit."""
+    standings: Mapping[str, KeptStanding] = field(default_factory=dict)
+    """How connectors stood in the sharing, by their key."""
+    demands: Mapping[str, KeptDemand] = field(default_factory=dict)
+    """What had flowed in the running clock window, by circuit."""
+    turn: int | None = None
+    """The turn of the places that was running."""
 
 
 class SiteRecords(Protocol):
@@ -61,7 +70,10 @@ class SiteRecords(Protocol):
         """Return what happened to a damaged ledger at start ("snapshot", "fresh"); None: it was sound."""
 
     async def load(self) -> Kept:
-        """Return what was kept; nothing where nothing can be read."""
+        """Return what was kept, nothing where nothing can be read; from now on it is not orderly until `complete`."""
+
+    def complete(self) -> None:
+        """Note that the site stopped: what was kept up to here is all that there was."""
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record a limit, what became of it and the limit that was in force until then."""
@@ -92,6 +104,15 @@ class SiteRecords(Protocol):
 
     def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
         """Keep what a circuit has carried above its rating for the next start; None: nothing, or it is gone."""
+
+    def keep_standing(self, key: str, standing: KeptStanding | None) -> None:
+        """Keep how a connector stands in the sharing for the next start; None: there is nothing to say of it."""
+
+    def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
+        """Keep what has flowed in the running clock window of a circuit for the next start."""
+
+    def keep_turn(self, turn: int) -> None:
+        """Keep the turn of the places that is running for the next start."""
 
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector for the next start; None: there is none whose end has not been told."""

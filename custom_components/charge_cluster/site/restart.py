@@ -54,9 +54,13 @@ class Restart:
 
     # The site itself ----------------------------------------------------------------------------------------------
 
-    def begin(self, settings: SiteSettings, *, after_outage: bool) -> None:
-        """Take note that the site starts, perhaps later than limits last: everybody has been on its own then."""
+    def begin(self, settings: SiteSettings, *, after_outage: bool, moments: Mapping[str, float] | None = None) -> None:
+        """Take note that the site starts, perhaps later than limits last: everybody has been on its own then.
+
+        `moments` are those that were picked before and lie ahead, by connector (monotonic seconds).
+        """
         now = self._began_at = self._clock.monotonic()
+        self._starts.update(moments or {})
         keys = _keys(settings.charge_points)
         if after_outage and len(keys) >= FEWEST:
             self._dark.update(keys)
@@ -69,6 +73,11 @@ class Restart:
         waiting = any(state.vehicle is VehicleState.UNKNOWN for state in states if not state.leaving)
         self._heard_all = not waiting or self._clock.monotonic() - self._began_at >= STARTING_S
         return not self._heard_all
+
+    @property
+    def moments(self) -> Mapping[str, float]:
+        """Return when connectors start that were picked a moment (monotonic seconds)."""
+        return self._starts
 
     # Charge points ------------------------------------------------------------------------------------------------
 

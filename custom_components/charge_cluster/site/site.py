@@ -59,7 +59,7 @@ from .wiring import Wiring
 LOGGER = logging.getLogger(__name__)
 
 PASS_SPACING_S = 0.1
-"""At most ten passes a second."""
+"""At most ten passes a second in the long run; a meter's sample takes the turn of the next one in advance."""
 
 TICK_S = 1.0
 """A pass is made at least this often, because time alone changes things."""
@@ -113,7 +113,7 @@ class Site:
         self._started_at: float | None = None
         self._pass_timer: asyncio.TimerHandle | None = None
         self._tick_timer: asyncio.TimerHandle | None = None
-        self._last_pass = float("-inf")
+        self._next_turn = float("-inf")
         self._wire_s = 1.0
         self._changing = asyncio.Lock()
 
@@ -130,7 +130,7 @@ class Site:
         self.caps.take_up(self._keeping.caps())
         self._exposures.restore(self._keeping.exposures())
         self.commissioning.load(self._keeping.findings())
-        self._restart.begin(self.settings, after_outage=self._keeping.after_outage(self._clock.time()))
+        self._restart.begin(self.settings, after_outage=self._keeping.after_outage(), moments=self._keeping.moments())
         self._started_at = self._clock.monotonic()
         async with self._changing:
             await self._take_up(self.settings)
@@ -147,7 +147,7 @@ class Site:
         await self._dispatch.close()
         self._keeping.keep_bounds(self._states.values())
         self._sessions.keep(self._states.values())
-        self._keeping.keep_bases(self._memory)
+        self._keeping.hand_on(self._memory, self._states, self._restart.moments)
         self._demand.close()
         self._exposures.close()
         for meter in self._meters.values():
@@ -155,6 +155,7 @@ class Site:
         for point in self._points.values():
             point.stop_listening()
             await point.charger.close()
+        self._records.complete()
 
     async def apply(self, settings: SiteSettings) -> None:
         """Change what is configured.
@@ -298,8 +299,8 @@ class Site:
             connector=connector,
             charge_point_id=charge_point_id,
             number=number,
-            bound=self._keeping.bound(connector, now),
-            since=now,
+            bound=self._keeping.bound(connector, now, self.settings.validity_s),
+            since=self._keeping.since(connector.connector_id, now),
             proving_until=now + PROVING_S,
         )
         session = self._keeping.session(state.key)
@@ -426,7 +427,7 @@ class Site:
         meter.take(report)
         self.commissioning.metered(meter.settings.meter_id, report)
         self._show_meter(meter)
-        self._request_pass()
+        self._schedule_pass(self._next_turn - PASS_SPACING_S)
 
     def _proof_changed(self, state: ConnectorState) -> None:
         """Take note that an order was answered or a fallback stored."""
@@ -445,18 +446,25 @@ class Site:
 
     def _request_pass(self) -> None:
         """Have a pass made soon: at once if the last one is long enough ago."""
-        if self._pass_timer is not None or self._started_at is None:
+        self._schedule_pass(self._next_turn)
+
+    def _schedule_pass(self, at: float) -> None:
+        """Have a pass made at a time, or at once if that is past; one that is due sooner serves as well."""
+        if self._started_at is None:
             return
-        loop = asyncio.get_running_loop()
-        wait = max(0.0, self._last_pass + PASS_SPACING_S - self._clock.monotonic())
-        self._pass_timer = loop.call_later(min(wait, PASS_SPACING_S), self._pass)
+        loop, wait = asyncio.get_running_loop(), max(0.0, at - self._clock.monotonic())
+        if self._pass_timer is not None:
+            if self._pass_timer.when() <= loop.time() + wait:
+                return
+            self._pass_timer.cancel()
+        self._pass_timer = loop.call_later(min(wait, 2 * PASS_SPACING_S), self._pass)
 
     def _tick(self) -> None:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
         self.caps.look()
         self._exposures.look(self._decision)
-        self._keeping.keep_bases(self._memory)
+        self._keeping.keep_up(self._memory, self._states, self._restart.moments)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
         problems = problems_of(
@@ -491,7 +499,7 @@ class Site:
     def _pass(self) -> None:
         self._pass_timer = None
         now = self._clock.monotonic()
-        self._last_pass = now
+        self._next_turn = max(self._next_turn, now) + PASS_SPACING_S
         meters = self._meters.values()
         snapshot = Snapshot(
             now=now,
@@ -507,7 +515,8 @@ class Site:
             on_time_s=self.settings.on_time_s,
         )
         decision = decide(snapshot, self._memory)
-        self._memory = decision.memory
+        # Who loses a place in a new turn is judged once everybody has been heard of.
+        self._memory = replace(decision.memory, turn=self._memory.turn) if snapshot.starting else decision.memory
         self._decision = decision
         moved = [state for key, state in self._states.items() if self._take_over(key, state, decision)]
         # What is sent comes before what is shown: a reduction is on the wire before anybody is told of it.

@@ -21,6 +21,7 @@ import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass, replace
+from functools import partial
 
 from ..conversation import LimitAnsweredLate, LimitWish, Outcome, Report, Terminals
 from ..frames import ErrorCode, JsonObject
@@ -421,26 +422,28 @@ class Limits:
         self, connector: int, wish: LimitWish, wording: Wording, transaction_id: int | None
     ) -> Outcome:
         terminals = self.of(connector)
-
-        def compose() -> JsonObject:
-            profile = temporary_profile(
-                wish,
-                wording,
-                terminals,
-                now=self._clock.time(),
-                offset=self._charger_clock.offset,
-                proved_phases=self._proved_phases(connector),
-                transaction_id=transaction_id,
-            )
-            return requests.set_charging_profile(connector, profile)
-
-        def late(answer: JsonObject | None) -> None:
-            accepted = answer is not None and _outcome(answer) is Outcome.ACCEPTED
-            self._report(
-                LimitAnsweredLate(connector=connector, limit_a=sendable_amps(wish.amps, terminals), accepted=accepted)
-            )
-
+        compose = partial(self._worded, wish, wording, terminals, transaction_id)
+        late = partial(self._answered_late, wish, terminals)
         return await _outcome_of(self._ask_limit(connector, compose, late))
+
+    def _worded(
+        self, wish: LimitWish, wording: Wording, terminals: Terminals, transaction_id: int | None
+    ) -> JsonObject:
+        profile = temporary_profile(
+            wish,
+            wording,
+            terminals,
+            now=self._clock.time(),
+            offset=self._charger_clock.offset,
+            proved_phases=self._proved_phases(terminals.connector),
+            transaction_id=transaction_id,
+        )
+        return requests.set_charging_profile(terminals.connector, profile)
+
+    def _answered_late(self, wish: LimitWish, terminals: Terminals, answer: JsonObject | None) -> None:
+        accepted = answer is not None and _outcome(answer) is Outcome.ACCEPTED
+        limit_a = sendable_amps(wish.amps, terminals)
+        self._report(LimitAnsweredLate(connector=terminals.connector, limit_a=limit_a, accepted=accepted))
 
     async def _send_fallback(self, payload: JsonObject) -> Outcome:
         return await _outcome_of(self._ask("SetChargingProfile", payload))

@@ -14,6 +14,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from ..conversation import LimitWish, Terminals
 from ..times import ClockOffset, stamp
@@ -29,6 +30,9 @@ STATION_HELD_S = 86400
 """After so long the maximum of a charge point that nobody took back is its hardware's again."""
 LONG_AGO = "2020-01-01T00:00:00.000Z"
 """Start of a permanent schedule for chargers that refuse a relative one."""
+
+KINDS_OF_CHARGERS = 64
+"""So many sets of abilities have their wordings kept: a fleet has a few, and each limit asks for them."""
 
 _IDS_PER_CONNECTOR = 10
 _ID_BASE = 16000
@@ -85,6 +89,7 @@ def forms_of(abilities: ProfileAbilities, *, connectors: int | None, by_default_
     return tuple(forms)
 
 
+@lru_cache(maxsize=KINDS_OF_CHARGERS)
 def transaction_wordings(abilities: ProfileAbilities, *, by_default_profile: bool = False) -> tuple[Wording, ...]:
     """Return the ways to limit a running transaction, best first."""
     levels = _levels(TRANSACTION_LEVEL, abilities)
@@ -95,6 +100,7 @@ def transaction_wordings(abilities: ProfileAbilities, *, by_default_profile: boo
     return (*over_default, *ways) if by_default_profile else (*ways, *over_default)
 
 
+@lru_cache(maxsize=KINDS_OF_CHARGERS)
 def start_wordings(abilities: ProfileAbilities) -> tuple[Wording, ...]:
     """Return the ways to hold a connector without transaction below its fallback; none where there is one level."""
     if abilities.max_level is not None and abilities.max_level < START_LEVEL:
