@@ -225,11 +225,16 @@ class Judge:
         return (total[0], total[1], total[2])
 
     def _fallen_back_a(self, circuit_id: str) -> PhaseAmps:
-        """Return what flows to outlets below a circuit that went to their fallback by themselves a moment ago."""
+        """Return what flows below a circuit to outlets that went to their fallback by themselves a moment ago.
+
+        Nobody can tell them otherwise yet, or orders may not have reached them lately.
+        """
 
         def part(post: Post, socket: Socket) -> float:
             drawn = max(socket.outlet.drawn)
-            if self.world.loop.time() > socket.fallen_until or self._is_foreign(post, socket) or drawn <= 0.0:
+            now = self.world.loop.time()
+            told = now > socket.fallen_until and not post.uncontrolled(now)
+            if told or self._is_foreign(post, socket) or drawn <= 0.0:
                 return 0.0
             return min(drawn, socket.truth.fallback_a) / drawn
 

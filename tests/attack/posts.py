@@ -132,6 +132,8 @@ class Socket:
     """Its register at the start of it."""
     known: int | None = None
     """The one that we know of."""
+    stored: int | None = None
+    """The one whose start we hold on the disk."""
     fallback_known: float | None = None
     start_known: tuple[float, float] | None = None
     promise: Promise | None = None
@@ -370,8 +372,11 @@ class Post:
         self.offset_known_s = self.offset_s
         self._come_online()
         if isinstance(event, TransactionStarted):
-            socket = self.sockets[event.connector]
-            socket.known = int(event.transaction_id) if socket.transaction == int(event.transaction_id) else None
+            socket, number = self.sockets[event.connector], int(event.transaction_id)
+            if number == socket.stored:
+                # It was told before: a start that is sent again is recorded once.
+                return
+            socket.known = socket.stored = number if socket.transaction == number else None
             self._tell(event)
             if socket.known is not None:
                 self._keep_promise(socket)
@@ -526,7 +531,7 @@ class Post:
             self._deliver(self._serial, event)
         for socket in self.sockets.values():
             if socket.transaction is not None and socket.known != socket.transaction:
-                socket.known = socket.transaction
+                socket.known = socket.stored = socket.transaction
                 self._tell(self._started(socket, resumed=True))
 
     def _tell_boot(self) -> None:
@@ -548,7 +553,7 @@ class Post:
         self._busy = asyncio.Lock()
         for socket in self.sockets.values():
             socket.fallback_known = socket.start_known = socket.promise = None
-            socket.known = None if socket.known != socket.transaction else socket.known
+            socket.known = None
             socket.asking = 0
 
     def lose_power(self) -> None:
@@ -596,7 +601,7 @@ class Post:
             if not runs or socket.truth.governed(clock):
                 socket.by_itself_since = None
             else:
-                if socket.by_itself_since is None or self.uncontrolled(now):
+                if socket.by_itself_since is None or self.uncontrolled(now) or offered > outlet.offered_a:
                     socket.by_itself_since = now
                 if now - socket.by_itself_since <= RENEWED_WITHIN_S:
                     socket.fallen_until = now + OBEYED_WITHIN_S

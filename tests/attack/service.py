@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from custom_components.charge_cluster.engine.model import MeterScope, Reason
+from custom_components.charge_cluster.engine.model import MeterScope, Reason, SiteModel
 from custom_components.charge_cluster.site.proof import model_of
 from custom_components.charge_cluster.site.settings import ConnectorWish
 
@@ -68,6 +68,9 @@ def tight_rows(world: World, wanting: set[str]) -> list[tuple[str, int]]:
             base = world.truth.base_load(circuit_id)
         elif meter is None and circuit.declared_base_load_a is None and circuit.parent_id is None:
             base = circuit.rating_a
+        if meter is not None and meter.scope is not MeterScope.ALL_BUT_EVS:
+            lost = _drawn_nowhere_for_sure(world, model, circuit_id)
+            base = (base[0] + lost, base[1] + lost, base[2] + lost)
         for phase in (0, 1, 2):
             needed = base[phase] + circuit.margin_a[phase] + SLACK_A
             for key, connector in model.connectors.items():
@@ -76,6 +79,17 @@ def tight_rows(world: World, wanting: set[str]) -> list[tuple[str, int]]:
             if needed > circuit.rating_a[phase]:
                 tight.append((circuit_id, phase))
     return tight
+
+
+def _drawn_nowhere_for_sure(world: World, model: SiteModel, circuit_id: str) -> float:
+    """Return what is drawn on phases that nobody knows: where the meter shows it, it passes for base load."""
+    lost = 0.0
+    for _, socket in world.sockets:
+        connector = model.connectors.get(socket.key)
+        if connector is not None and connector.rotation is None and circuit_id in model.paths[connector.circuit_id]:
+            drawn = world.judge.drawn_of(socket)
+            lost += max(drawn) - min(drawn)
+    return lost
 
 
 def _wants(world: World, post: Post, socket: Socket) -> bool:

@@ -27,9 +27,6 @@ STEPS_VARIABLE = "ATTACK_STEPS"
 """Environment: other numbers of steps."""
 SEED_VARIABLE = "ATTACK_SEED"
 """Environment: any text, for other stories than the usual ones."""
-PARTS_OF_RUN = 4
-"""So that two workers share the run."""
-
 TOTALS = Totals()
 
 SEARCH = settings(
@@ -251,9 +248,12 @@ class AttackOnService(Attack):
         self._pass(0.5)
 
 
+MACHINES = (Attack, Attack, Attack, AttackOnService)
+"""By part. Calm takes its time, so that one part judges the service."""
+
+
 @pytest.mark.timeout(0)
-@pytest.mark.xfail(reason="open, see docs/safety.md: in some stories a few amps flow above a rating", strict=False)
-@pytest.mark.parametrize("part", range(PARTS_OF_RUN))
+@pytest.mark.parametrize("part", range(len(MACHINES)))
 def test_anything_may_happen_in_any_order(
     part: int,
     pytestconfig: pytest.Config,
@@ -261,23 +261,15 @@ def test_anything_may_happen_in_any_order(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     long = pytestconfig.option.markexpr == ""
-    wanted = int(os.environ.get(STEPS_VARIABLE, LONG_STEPS if long else STEPS)) // PARTS_OF_RUN
+    wanted = int(os.environ.get(STEPS_VARIABLE, LONG_STEPS if long else STEPS)) // len(MACHINES)
     caplog.set_level(logging.ERROR, logger="custom_components.charge_cluster")
     name = os.environ.get(SEED_VARIABLE, "charge cluster")
     before, rounds = TOTALS.steps, 0
     while TOTALS.steps - before < wanted:
         # Hypothesis ends a round when it likes; what was truly run is counted.
-        search = seed(f"{name} {part} {rounds}")(Attack)
+        search = seed(f"{name} {part} {rounds}")(MACHINES[part])
         run_state_machine_as_test(search, settings=SEARCH)
         rounds += 1
     for what in fields(TOTALS):
         record_property(what.name, getattr(TOTALS, what.name))
     assert TOTALS.steps - before >= wanted
-
-
-@pytest.mark.long
-@pytest.mark.timeout(0)
-def test_service_is_as_promised_where_all_is_well(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.ERROR, logger="custom_components.charge_cluster")
-    search = seed(os.environ.get(SEED_VARIABLE, "charge cluster"))(AttackOnService)
-    run_state_machine_as_test(search, settings=SEARCH)

@@ -88,6 +88,7 @@ class Diary(Notebook):
             bounds=dict(self.bounds),
             sessions=dict(self.kept_sessions),
             bases=dict(self.bases),
+            stuck=dict(self.stuck),
             standings=dict(self.standings),
             demands=dict(self.demands),
             turn=self.turn,
@@ -101,6 +102,7 @@ class Diary(Notebook):
             kept = self.flushed[-min(flushes_ago + 1, len(self.flushed))]
             found.bounds, found.bases, found.kept_sessions = dict(kept.bounds), dict(kept.bases), dict(kept.sessions)
             found.standings, found.demands, found.turn = dict(kept.standings), dict(kept.demands), kept.turn
+            found.stuck = dict(kept.stuck)
             found.flush()
         return found
 
