@@ -84,6 +84,8 @@ class Ledger(Diary):
         found = super().as_of(flushes_ago)
         ledger = Ledger(self.sessions)
         ledger.bounds, ledger.bases, ledger.kept_sessions = found.bounds, found.bases, found.kept_sessions
+        ledger.standings, ledger.demands, ledger.turn = found.standings, found.demands, found.turn
+        ledger.stuck, ledger.orderly = found.stuck, found.orderly
         return ledger
 
 

@@ -60,6 +60,7 @@ class Notebook:
         self.replaced: str | None = None
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
+        self.stuck: dict[str, PhaseAmps] = {}
         self.caps: dict[tuple[str, str], Cap] = {}
         self.orders: list[tuple[str, float, float, LimitOutcome]] = []
         """Connector, the limit that was in force until then, the one that was ordered, what became of it."""
@@ -84,6 +85,7 @@ class Notebook:
             bounds=dict(self.bounds),
             sessions=sessions,
             bases=dict(self.bases),
+            stuck=dict(self.stuck),
             caps=list(self.caps.values()),
             findings=tuple(self.findings),
             exposures=dict(self.exposures),
@@ -96,6 +98,11 @@ class Notebook:
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
+
+    def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
+        self.stuck.pop(circuit_id, None)
+        if amps is not None:
+            self.stuck[circuit_id] = amps
 
     def keep_cap(self, cap: Cap) -> None:
         self.caps[cap.circuit_id, cap.source] = cap

@@ -299,3 +299,30 @@ def test_little_is_written_while_nothing_changes() -> None:
         assert not physical.notebook.standings
 
     play(physical, story)
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_meter_that_repeats_itself_is_not_believed_anew_after_a_restart(*, killed: bool) -> None:
+    physical = a_site(VirtualLoop(), 2, supply_a=60.0, base_load_a=10.0, declared_a=20.0)
+
+    async def story() -> None:
+        await physical.run(5)
+        physical.meters["supply"].frozen = (10.0, 10.3, 10.7)
+        physical.plug("P1")
+        await physical.run(120)
+        assert physical.stale()
+        found = deepcopy(physical.notebook)
+        await (physical.kill(8, found) if killed else physical.restart(8))
+        physical.meters["supply"].frozen = (10.0, 10.3, 10.7)
+
+        def watch() -> None:
+            if "supply" in physical.site.circuits:
+                assert physical.stale()
+
+        await physical.run(60, watch)
+        physical.meters["supply"].frozen = None
+        await physical.run(30)
+        assert not physical.stale()
+        assert not physical.notebook.stuck
+
+    play(physical, story)

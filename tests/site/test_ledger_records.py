@@ -128,13 +128,17 @@ async def test_how_a_connector_stood_is_found_as_it_was_kept(ledger: Ledger) -> 
     assert list((await records.load()).standings) == ["cp2/1"]
 
 
-async def test_a_demand_window_and_a_turn_are_found_as_they_were_kept(ledger: Ledger) -> None:
+async def test_a_demand_window_a_turn_and_a_stuck_meter_are_found_as_they_were_kept(ledger: Ledger) -> None:
     records = LedgerRecords(ledger, "site")
     assert (await records.load()).turn is None
     demand = KeptDemand(window=7, used_ws=1e6, at=NOON, flowing_w=5e3)
     records.keep_demand("supply", demand)
     records.keep_turn(1_999_999)
+    records.keep_stuck("supply", (0.1, 20.0, 30.7))
+    records.keep_stuck("cluster", (1.0, 2.0, 3.0))
+    records.keep_stuck("cluster", None)
     kept = await records.load()
+    assert kept.stuck == {"supply": (0.1, 20.0, 30.7)}
     assert (kept.demands, kept.turn) == ({"supply": demand}, 1_999_999)
 
 

@@ -158,7 +158,8 @@ def _base_of(
         return _declared(declared or NO_AMPS)
     reading = snapshot.meters[circuit_id]
     before = memory.circuits.get(circuit_id, BaseMemory())
-    if circuit_id in snapshot.unheard and before.settled is not None:
+    unheard = circuit_id in snapshot.unheard
+    if unheard and before.settled is not None and not before.stuck:
         # What was believed before the restart keeps everybody where they are; nothing may rest on it.
         budget.memories[circuit_id] = before
         return _Load(before.settled, None, NO_AMPS)

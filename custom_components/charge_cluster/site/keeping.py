@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from ..engine import guard
 from ..engine.base_load import BaseMemory
 from ..engine.guard import DrawBound
-from ..engine.model import Connector, PhaseAmps
+from ..engine.model import Connector, MeterReading, PhaseAmps
 from ..engine.snapshot import ConnectorMemory, Memory
 from ..ocpp.protocols import Clock
 from .cap import Cap
@@ -43,6 +43,8 @@ class Keeping:
         self._unclaimed: dict[str, KeptBound] = {}
         """What is proved of connectors that have not been taken up since."""
         self._bases: dict[str, PhaseAmps] = {}
+        self._stuck: dict[str, PhaseAmps] = {}
+        """What meters repeat, as it was kept last."""
         self._recalled: dict[str, ConnectorMemory] = {}
         """What is remembered of connectors that have not been taken up since."""
         self._seen: dict[str, tuple[ConnectorMemory | None, str | None, float | None]] = {}
@@ -61,13 +63,22 @@ class Keeping:
         self._standings = dict(self._kept.standings)
         self._recalled = {key: recalled(kept, self._limit_until(key), clocks) for key, kept in self._going_on()}
         self._turn = self._kept.turn
+        self._stuck = dict(self._kept.stuck)
         demands = {key: recalled_demand(kept, clocks) for key, kept in self._kept.demands.items()}
         return Memory(
             connectors=dict(self._recalled),
-            circuits={key: BaseMemory(settled=amps) for key, amps in self._kept.bases.items()},
+            circuits={key: self._base(key, clocks.now) for key in self._kept.bases.keys() | self._kept.stuck.keys()},
             demands={key: demand for key, demand in demands.items() if demand is not None},
             turn=self._turn,
         )
+
+    def _base(self, circuit_id: str, now: float) -> BaseMemory:
+        """Return what is remembered of a circuit's base load, and of a meter that was caught repeating itself."""
+        settled, repeated = self._kept.bases.get(circuit_id), self._kept.stuck.get(circuit_id)
+        if repeated is None:
+            return BaseMemory(settled=settled)
+        reading = MeterReading(circuit_id=circuit_id, amps=repeated, measured_at=now, timeout_s=0.0)
+        return BaseMemory(settled=settled, readings=(reading,), stuck=True)
 
     def _going_on(self) -> Iterable[tuple[str, KeptStanding]]:
         """Return how those connectors stood whose session goes on."""
@@ -199,7 +210,12 @@ class Keeping:
         self._records.keep_standing(key, None if standing == NOTHING else standing)
 
     def _keep_bases(self, memory: Memory) -> None:
-        """Keep the believed base loads where they moved."""
+        """Keep the believed base loads where they moved, and which meters are stuck."""
+        repeated = {key: circuit.readings[-1].amps for key, circuit in memory.circuits.items() if circuit.stuck}
+        for circuit_id in self._stuck.keys() | repeated.keys():
+            if self._stuck.get(circuit_id) != repeated.get(circuit_id):
+                self._records.keep_stuck(circuit_id, repeated.get(circuit_id))
+        self._stuck = repeated
         for circuit_id, circuit in memory.circuits.items():
             believed, kept = circuit.settled, self._bases.get(circuit_id)
             if believed is None or (kept is not None and _distance(believed, kept) < KEPT_BASE_STEP_A):

@@ -27,7 +27,7 @@ from .standing import KeptDemand, KeptStanding
 LOGGER = logging.getLogger(__name__)
 
 BOUND, BASE, CAP, EXPOSURE, KEY_DUE, RUN, SESSION = "bound", "base", "cap", "exposure", "key_due", "run", "session"
-DEMAND, STANDING, TURN = "demand", "standing", "turn"
+DEMAND, STANDING, STUCK, TURN = "demand", "standing", "stuck", "turn"
 """The kinds of what is kept over a restart."""
 
 BEGUN, ENDED = "begun", "ended"
@@ -66,6 +66,7 @@ class LedgerRecords:
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
             sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
+            stuck={key: _phases(fields["amps"]) for key, fields in kept.get(STUCK, {}).items()},
             findings=await self._findings(),
             caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
             exposures={key: _exposure(fields) for key, fields in kept.get(EXPOSURE, {}).items()},
@@ -148,6 +149,10 @@ class LedgerRecords:
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit."""
         self._keep(BASE, circuit_id, {"amps": list(amps)})
+
+    def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
+        """Keep that the meter of a circuit repeats these figures, or that it does not."""
+        self._keep(STUCK, circuit_id, None if amps is None else {"amps": list(amps)})
 
     def keep_cap(self, cap: Cap) -> None:
         """Keep a ceiling from outside."""

@@ -44,6 +44,8 @@ class Kept:
     """Those whose end has not been told."""
     bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
+    stuck: Mapping[str, PhaseAmps] = field(default_factory=dict)
+    """What meters showed that were caught repeating themselves, by circuit."""
     findings: Sequence[Finding] = ()
     """What commissioning found."""
     caps: Sequence[Cap] = ()
@@ -86,6 +88,9 @@ class SiteRecords(Protocol):
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit for the next start."""
+
+    def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
+        """Keep that the meter of a circuit repeats these figures for the next start; None: it does not."""
 
     def keep_cap(self, cap: Cap) -> None:
         """Keep a ceiling from outside for the next start, in place of what its source set on the circuit before."""
