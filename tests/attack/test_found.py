@@ -142,6 +142,29 @@ def test_a_promise_that_has_run_out_does_not_count() -> None:
     assert not guard.transaction_began(bound, connector, 60.0).in_flight
 
 
+def test_a_higher_fallback_waits_until_there_is_room_for_it(loop: VirtualLoop) -> None:
+    """A limit of 0 A had run out into 0 A; the new fallback was a raise to 6 A as soon as it was stored."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        for name in ("P1", "P2", "P3"):
+            site.plug(name, maximum_a=32.0)
+        site.site.wish("p1/1", ConnectorWish(enabled=False))
+        await site.run(120)
+        assert [site.truth.outlets[name].drawn[0] for name in ("P1", "P2", "P3")] == [0.0, 10.0, 10.0]
+        first, *others = site.settings.charge_points
+        await site.site.apply(replace(site.settings, charge_points=(replace(first, fallback_a=6.0), *others)))
+
+        def watch() -> None:
+            assert site.truth.amps("supply")[0] <= 32.0
+
+        await site.run(60, watch)
+        assert site.site.connectors["p1/1"].fallback_confirmed
+        assert min(site.truth.outlets[name].drawn[0] for name in ("P2", "P3")) == 7.0
+
+    play(a_site(loop, 3, supply_a=32.0, base_load_a=10.0, declared_a=10.0), story)
+
+
 def test_a_kill_makes_no_raise_of_an_old_limit(loop: VirtualLoop) -> None:
     """What was written last let the first one draw 16 A; what came down since was given to the other."""
 

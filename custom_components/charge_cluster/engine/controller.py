@@ -7,6 +7,7 @@ before it found and answers one question. Each has a room of its own; the comman
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from . import guard
 from .allocation import ROUNDING_A
@@ -32,8 +33,8 @@ def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     places = admit_candidates(snapshot, memory, seats, budget, sums)
     share_out(snapshot, seats, places, budget)
     raises = safe_raises(snapshot, seats, budget, sums)
-    commands = _commands(snapshot, seats, raises, unknown_limits(snapshot, seats, budget, sums))
-    return outcome(snapshot, seats, budget, places, commands, sums)
+    commands = _commands(snapshot, seats, raises.limits, unknown_limits(snapshot, seats, budget, sums))
+    return replace(outcome(snapshot, seats, budget, places, commands, sums), fallbacks=raises.fallbacks)
 
 
 # --- commands: what is sent, in which order? -------------------------------------------------------------------------

@@ -74,6 +74,8 @@ class DrawBound:
     """When the limit in force changed last."""
     fallback_a: float | None = None
     """The fallback that is proved to be in the charger; None: not proved, so that its hardware maximum counts."""
+    fallback_sent_a: float = 0.0
+    """The highest fallback that was sent since: it may have been stored."""
     ends_a: float = 0.0
     """What the limits it was sent for its transaction end in, at most: the fallback as it was configured then."""
     online: bool = False
@@ -230,8 +232,8 @@ def rebooted(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
 
 
 def fallback_sent(bound: DrawBound, fallback_a: float) -> DrawBound:
-    """Return the bound after a fallback was sent: until the answer either of the two may hold."""
-    return bound if bound.fallback_a is None else replace(bound, fallback_a=max(bound.fallback_a, fallback_a))
+    """Return the bound after a fallback was sent: until one is known to be stored either of the two may hold."""
+    return bound if fallback_a <= bound.fallback_sent_a else replace(bound, fallback_sent_a=fallback_a)
 
 
 def fallback_stored(bound: DrawBound, fallback_a: float, *, idle: bool, now: float) -> DrawBound:
@@ -239,7 +241,7 @@ def fallback_stored(bound: DrawBound, fallback_a: float, *, idle: bool, now: flo
 
     Where no transaction runs (`idle`) the fallback is the limit in force, unless another one is known.
     """
-    bound = replace(bound, fallback_a=fallback_a)
+    bound = replace(bound, fallback_a=fallback_a, fallback_sent_a=0.0)
     if idle and bound.limit_a is None and not bound.in_flight:
         return took_over(bound, fallback_a, now)
     return bound
@@ -321,7 +323,12 @@ def fallback_of(connector: Connector, bound: DrawBound) -> float:
     """Return the amps that it may go to by itself: its fallback if that is proved, else its hardware maximum."""
     if bound.fallback_a is None or not connector.fallback_kept:
         return connector.maximum_a
-    return max(bound.fallback_a, bound.ends_a)
+    return stored_at_most_a(bound)
+
+
+def stored_at_most_a(bound: DrawBound) -> float:
+    """Return the highest fallback that it may go to, where one is proved."""
+    return max(bound.fallback_a or 0.0, bound.fallback_sent_a, bound.ends_a)
 
 
 def fallback_proved(connector: Connector, bound: DrawBound) -> bool:

@@ -86,7 +86,8 @@ def _seat(
         worst=guard.worst_case_a(connector, bound),
         drawn=bound.draws[-1].amps if bound.draws else NO_AMPS,
         fallback=fallback,
-        reserved=connector.fallback_a if facts.proving else fallback,
+        # A fallback that is to be raised is given room before it is stored.
+        reserved=connector.fallback_a if facts.proving else max(fallback, connector.fallback_a),
         upper=whole_steps_below(cap, connector.step_a),
         lower=whole_steps_above(connector.minimum_a, connector.step_a),
         still=(

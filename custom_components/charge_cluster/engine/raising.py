@@ -6,11 +6,13 @@ A share is a decision about the future; a raise has to fit beside everything tha
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
 from .guard import MEASURING_TOLERANCE_A, DrawBound
 from .model import MeterScope
+from .rows import Layout
 from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Snapshot
 
@@ -25,15 +27,50 @@ FIRST_REPORT_S = 12.0
 """A charge point whose limit is not known says within this what it draws: it is asked, and it samples every 10 s."""
 
 
-def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, float]:
-    """Return the raises that are safe now: connector → amps per phase."""
+@dataclass(frozen=True, slots=True)
+class Raises:
+    """What may rise now."""
+
+    limits: Mapping[str, float]
+    """Connector → amps per phase."""
+    fallbacks: tuple[str, ...] = ()
+    """Connectors whose fallback may be stored, though it is higher than the one before."""
+
+
+def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> Raises:
+    """Return the raises that are safe now."""
     if snapshot.starting:
-        return {}
+        return Raises({})
+    slack = [amps - worst for amps, worst in zip(budget.prove, sums.worst, strict=True)]
+    fallbacks = _fallbacks_with_room(slack, seats, budget.layout)
+    return Raises(_limits(snapshot, seats, slack), fallbacks)
+
+
+def _fallbacks_with_room(slack: list[float], seats: Mapping[str, Seat], layout: Layout) -> tuple[str, ...]:
+    """Return whose fallback may be raised; `slack` is what is left after that.
+
+    What is told to a connector may have run out into the fallback, so that a higher one is a raise when it is stored.
+    """
+    found = []
+    for connector_id, seat in seats.items():
+        stored, wanted = seat.bound.fallback_a, seat.connector.fallback_a
+        if stored is None or wanted <= stored or not seat.bound.online:
+            continue
+        rows = layout.rows_of(seat.connector.circuit_id, seat.connector.phases, balanced=False)[1]
+        extra = wanted - (seat.fallback if seat.idle_own else min(seat.worst, wanted))
+        if all(slack[row] >= extra * rows.count(row) - ROUNDING_A for row in rows):
+            found.append(connector_id)
+            for row in rows:
+                slack[row] -= extra
+    return tuple(found)
+
+
+def _limits(snapshot: Snapshot, seats: Mapping[str, Seat], slack: list[float]) -> dict[str, float]:
+    """Return the limits that may be raised: connector → amps per phase."""
     now = snapshot.now
     wishes = [seat for seat in seats.values() if seat.fixed is None and _may_rise(seat, now)]
     if not wishes:
         return {}
-    slack = [amps - worst for amps, worst in zip(budget.prove, sums.worst, strict=True)]
     rising = _with_room_to_rise(slack, wishes, now)
     if not rising:
         return {}

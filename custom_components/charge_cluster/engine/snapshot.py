@@ -153,3 +153,5 @@ class Decision:
     queue: Sequence[str]
     """Connectors that wait for a place, the next one first."""
     memory: Memory
+    fallbacks: Sequence[str] = ()
+    """Connectors whose fallback may be raised to the configured one now."""

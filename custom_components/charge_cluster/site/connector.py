@@ -87,6 +87,12 @@ class ConnectorState:
         return 0.0 if self.drawn_a is None else sum(self.drawn_a) * 230.0
 
     @property
+    def fallback_a(self) -> float:
+        """Return the fallback to go by now: a higher one than is proved has to wait until there is room for it."""
+        stored, wanted = self.bound.fallback_a, self.connector.fallback_a
+        return wanted if stored is None else min(stored, wanted)
+
+    @property
     def limit_a(self) -> float:
         """Return the limit in force; until one is known, the fallback that it is meant to be at."""
         return self.connector.fallback_a if self.bound.limit_a is None else self.bound.limit_a

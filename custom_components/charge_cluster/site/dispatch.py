@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
@@ -51,17 +52,25 @@ class Dispatch:
         self._tasks: set[asyncio.Task[None]] = set()
         self._proving_again: set[str] = set()
         """Connectors whose fallback is stored again later."""
+        self._raising: set[str] = set()
+        """Connectors whose fallback is being raised."""
+        self._storing: Counter[str] = Counter()
+        """How many fallbacks are on their way, by connector."""
 
     def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         """Hand an order over; returns at once."""
-        state.bound = guard.sent(state.bound, command.amps, self._clock.monotonic())
-        state.bound = guard.ending_in(state.bound, state.connector.fallback_a)
-        state.outstanding += 1
+        self._note_sent(state, command.amps)
         self._spawn(self._send(state, charger, command, validity_s))
 
     def provision(self, state: ConnectorState, charger: Charger) -> None:
-        """Store the permanent fallback in the charger; returns at once."""
+        """Store the permanent fallback in the charger, a higher one only after `raise_fallback`; returns at once."""
         self._spawn(self._provision(state, charger))
+
+    def raise_fallback(self, state: ConnectorState, charger: Charger, validity_s: float) -> None:
+        """Store a fallback that is higher than the one before, for which there is room; returns at once."""
+        if state.key not in self._raising and state.key not in self._proving_again:
+            self._raising.add(state.key)
+            self._spawn(self._raise_fallback(state, charger, validity_s))
 
     async def close(self) -> None:
         """Let go of everything under way."""
@@ -74,10 +83,13 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
+    def _note_sent(self, state: ConnectorState, amps: float) -> None:
+        state.bound = guard.sent(state.bound, amps, self._clock.monotonic())
+        state.bound = guard.ending_in(state.bound, state.fallback_a)
+        state.outstanding += 1
+
     async def _send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
-        order = LimitOrder(
-            amps=command.amps, fallback_a=state.connector.fallback_a, validity_s=validity_s, form=command.form
-        )
+        order = LimitOrder(amps=command.amps, fallback_a=state.fallback_a, validity_s=validity_s, form=command.form)
         state.offers.reworded = state.offers.reworded or command.form is LimitForm.OTHER
         try:
             outcome = await charger.apply_limit(state.number, order)
@@ -108,23 +120,48 @@ class Dispatch:
     async def _provision(self, state: ConnectorState, charger: Charger) -> None:
         state.proving_until = self._clock.monotonic() + PROVING_S
         try:
-            await self._store_fallback(state, charger)
+            await self._store_fallback(state, charger, state.fallback_a)
         finally:
             state.proving_until = self._clock.monotonic()
 
-    async def _store_fallback(self, state: ConnectorState, charger: Charger) -> None:
-        fallback = state.connector.fallback_a
+    async def _raise_fallback(self, state: ConnectorState, charger: Charger, validity_s: float) -> None:
+        try:
+            if await self._is_held(state, charger, validity_s):
+                await self._store_fallback(state, charger, state.connector.fallback_a)
+        finally:
+            self._raising.discard(state.key)
+
+    async def _is_held(self, state: ConnectorState, charger: Charger, validity_s: float) -> bool:
+        """Return whether a vehicle that is told less than the new fallback stays there when that is stored.
+
+        A limit that is the fallback itself is not renewed. It has run out by then, and the new fallback would govern.
+        """
+        limit = state.bound.limit_a
+        if state.vehicle is VehicleState.ABSENT or (limit is not None and limit >= state.connector.fallback_a):
+            return True
+        if limit is None or state.outstanding:
+            return False
+        self._note_sent(state, limit)
+        reason = state.limit.reason
+        renewal = Command(connector_id=state.key, amps=limit, reason=reason, reduces=False, renews=True)
+        await self._send(state, charger, renewal, validity_s)
+        return state.bound.limit_a == limit and not state.bound.in_flight
+
+    async def _store_fallback(self, state: ConnectorState, charger: Charger, fallback: float) -> None:
         state.bound = guard.fallback_sent(state.bound, fallback)
+        self._storing[state.key] += 1
         try:
             outcome = await charger.provision_fallback(state.number, fallback)
         except ChargerOffline:
             return
+        finally:
+            self._storing[state.key] -= 1
         if outcome is not LimitOutcome.ACCEPTED:
             LOGGER.warning("%s did not take its fallback of %.0f A: %s", state.key, fallback, outcome)
             if state.key not in self._proving_again:
                 self._proving_again.add(state.key)
                 self._spawn(self._prove_again(state, charger))
-        elif fallback == state.connector.fallback_a:
+        elif not self._storing[state.key]:
             # Otherwise another one was sent meanwhile: the higher of the two counts until that is answered.
             # A vehicle may charge in a transaction that has not been told yet, at a limit that nobody knows.
             idle = state.transaction is None and state.vehicle is VehicleState.ABSENT
@@ -135,5 +172,6 @@ class Dispatch:
         """Try to store a fallback again later; until then its hardware's maximum counts."""
         await asyncio.sleep(PROVE_AGAIN_S)
         self._proving_again.discard(state.key)
-        if state.bound.online and not state.leaving and state.bound.fallback_a != state.connector.fallback_a:
-            await self._store_fallback(state, charger)
+        # A higher one is stored when there is room for it: `raise_fallback`.
+        if state.bound.online and not state.leaving and state.bound.fallback_a != state.fallback_a:
+            await self._store_fallback(state, charger, state.fallback_a)

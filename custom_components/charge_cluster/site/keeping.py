@@ -164,7 +164,7 @@ class Keeping:
                 limit_a=bound.limit_a,
                 held_a=max((bound.held_a, *bound.in_flight)),
                 expires_at=None if expires is None else self._clock.time() + (expires - self._clock.monotonic()),
-                fallback_a=None if bound.fallback_a is None else max(bound.fallback_a, bound.ends_a),
+                fallback_a=None if bound.fallback_a is None else guard.stored_at_most_a(bound),
             )
         )
 

@@ -525,6 +525,10 @@ class Site:
             point = self._points.get(state.charge_point_id)
             if point is not None and not state.leaving:
                 self._dispatch.send(state, point.charger, command, self.settings.validity_s)
+        for state in (self._states[key] for key in decision.fallbacks):
+            point = self._points.get(state.charge_point_id)
+            if point is not None and not state.leaving:
+                self._dispatch.raise_fallback(state, point.charger, self.settings.validity_s)
         places = {key: place for place, key in enumerate(decision.queue, start=1)}
         for key, state in self._states.items():
             place = places.get(key)
