@@ -128,7 +128,7 @@ def follow(
     memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
     if not memory.stuck and _repeats_itself(memory, below):
         memory = replace(memory, stuck=True)
-    seen = _not_below(memory.settled, base_interval(reading, below))
+    seen = _not_below(memory.reached, base_interval(reading, below))
     memory, believed = _believe(memory, seen, reading.measured_at)
     if memory.jumped is not None:
         believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
@@ -149,16 +149,17 @@ def follow(
     )
 
 
-def _not_below(settled: PhaseAmps | None, seen: BaseInterval) -> BaseInterval:
-    """Return an interval of the newest reading whose upper end is not below what is settled.
+def _not_below(reached: PhaseAmps | None, seen: BaseInterval) -> BaseInterval:
+    """Return an interval of the newest reading whose upper end is not below what the base load provably reached.
 
     A vehicle that stopped by itself since its charger last reported looks like a base load that fell. It may go on at
-    any moment, and what rose on its current meanwhile would come on top. The report tells the two apart.
+    any moment, and what rose on its current meanwhile would come on top. The report tells the two apart. The settled
+    belief is no such floor: it is an upper end, and while vehicles come down it holds their current too.
     """
-    if settled is None:
+    if reached is None:
         return seen
-    (s1, s2, s3), (h1, h2, h3) = settled, seen.most
-    return BaseInterval(seen.least, (max(h1, s1), max(h2, s2), max(h3, s3)))
+    (r1, r2, r3), (h1, h2, h3) = reached, seen.most
+    return BaseInterval(seen.least, (max(h1, r1), max(h2, r2), max(h3, r3)))
 
 
 def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMemory, PhaseAmps]:
