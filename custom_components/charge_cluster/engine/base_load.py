@@ -44,6 +44,9 @@ class BaseMemory:
     settled_at: float = float("-inf")
     reached: PhaseAmps | None = None
     """What the base load provably was, at least, at the settled reading."""
+    narrow: PhaseAmps | None = None
+    """Its upper end at the newest settled reading that left next to no doubt."""
+    narrow_at: float = float("-inf")
     jumped: PhaseAmps | None = None
     """The belief since a jump was proved that `settled` does not know of yet."""
     jumped_at: float = float("-inf")
@@ -128,7 +131,7 @@ def follow(
     memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
     if not memory.stuck and _repeats_itself(memory, below):
         memory = replace(memory, stuck=True)
-    seen = _not_below(memory.reached, base_interval(reading, below))
+    seen = _not_below(_proved(memory, now), base_interval(reading, below))
     memory, believed = _believe(memory, seen, reading.measured_at)
     if memory.jumped is not None:
         believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
@@ -149,17 +152,24 @@ def follow(
     )
 
 
-def _not_below(reached: PhaseAmps | None, seen: BaseInterval) -> BaseInterval:
-    """Return an interval of the newest reading whose upper end is not below what the base load provably reached.
+def _proved(memory: BaseMemory, now: float) -> PhaseAmps | None:
+    """Return what the base load was when all was last known of the vehicles; at least, where that is long ago.
+
+    The settled belief is no such floor: it is an upper end, and while vehicles come down it holds their current too.
+    """
+    return memory.narrow if memory.narrow is not None and now - memory.narrow_at <= HISTORY_S else memory.reached
+
+
+def _not_below(proved: PhaseAmps | None, seen: BaseInterval) -> BaseInterval:
+    """Return an interval of the newest reading whose upper end is not below what was proved before.
 
     A vehicle that stopped by itself since its charger last reported looks like a base load that fell. It may go on at
-    any moment, and what rose on its current meanwhile would come on top. The report tells the two apart. The settled
-    belief is no such floor: it is an upper end, and while vehicles come down it holds their current too.
+    any moment, and what rose on its current meanwhile would come on top. The report tells the two apart.
     """
-    if reached is None:
+    if proved is None:
         return seen
-    (r1, r2, r3), (h1, h2, h3) = reached, seen.most
-    return BaseInterval(seen.least, (max(h1, r1), max(h2, r2), max(h3, r3)))
+    (p1, p2, p3), (h1, h2, h3) = proved, seen.most
+    return BaseInterval(seen.least, (max(h1, p1), max(h2, p2), max(h3, p3)))
 
 
 def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMemory, PhaseAmps]:
@@ -269,7 +279,10 @@ def _settle(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) ->
         return memory
     seen = base_interval(reading, below)
     settled = follow_base(memory.settled, seen)
-    return replace(memory, settled=settled, settled_at=reading.measured_at, reached=seen.least)
+    memory = replace(memory, settled=settled, settled_at=reading.measured_at, reached=seen.least)
+    if max(most - least for most, least in zip(seen.most, seen.least, strict=True)) > JUMP_A:
+        return memory
+    return replace(memory, narrow=seen.most, narrow_at=reading.measured_at)
 
 
 def _bracketed_until(below: Sequence[tuple[Connector, DrawBound]]) -> float | None:
