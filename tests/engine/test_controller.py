@@ -188,6 +188,33 @@ def test_the_next_car_may_start_at_the_fallback_on_phases_that_this_one_does_not
     assert decision.limits["b"].amps == 14.0
 
 
+@pytest.mark.parametrize(
+    ("rating_a", "told"),
+    [
+        (32.0, {"a": 6.0, "b": 6.0}),
+        (34.0, {"a": 6.0, "b": 6.0}),
+        (37.0, {"a": 6.0, "b": 6.0}),
+        (45.0, {"a": 10.0, "b": 10.0}),
+    ],
+)
+def test_nobody_has_what_the_fallbacks_of_others_may_take(rating_a: float, told: dict[str, float]) -> None:
+    """Two fallbacks of 6 A beside 20 A: within the rating, they may take of its margin of 5 A, and so nobody else may."""
+    wanting = {
+        key: facts(a_connector(key, fallback_a=6.0), VehicleState.WANTS, amps) for key, amps in (("a", 9.0), ("b", 3.0))
+    }
+    decision = one_pass(wanting, rating_a=rating_a, fallback_a=6.0)
+    assert {key: limit.amps for key, limit in decision.limits.items()} == told
+    if rating_a < 37.0:
+        assert [(c.connector_id, c.amps) for c in decision.commands if not c.renews] == [("a", 6.0)]
+
+
+def test_where_not_even_the_fallbacks_fit_nobody_has_more_than_its_minimum() -> None:
+    """The base load is above the declared worst: who charges goes on, with as little as can be."""
+    wanting = {key: facts(a_connector(key, fallback_a=6.0), VehicleState.WANTS, 9.0) for key in ("a", "b", "c")}
+    decision = one_pass(wanting, rating_a=36.0, fallback_a=6.0)
+    assert sorted(limit.amps for limit in decision.limits.values()) == [0.0, 0.0, 6.0]
+
+
 def test_after_a_restart_everybody_stays_where_they_are_until_the_meter_is_heard() -> None:
     held = {key: facts(a_connector(key), VehicleState.WANTS, 10.0) for key in ("a", "b")}
     memory = Memory(circuits={"supply": BaseMemory(settled=all_phases(75.0), settled_at=NOW - 60.0)})

@@ -44,6 +44,8 @@ class Budget:
     demands: dict[str, DemandMemory]
     why: dict[int, Reason]
     """Rows that something else than the rating bounds."""
+    margin: list[float]
+    """What is kept free below the ceiling; rows of phases only."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ NO_CAP = _Cap()
 def budget_for(snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], layout: Layout, sums: Sums) -> Budget:
     """Return what each row has for vehicles."""
     rows = len(layout)
-    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {})
+    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {}, [0.0] * rows)
     below = _plugged_below(snapshot, seats)
     caps = _lowest_caps(snapshot)
     for index, (circuit_id, circuit) in enumerate(snapshot.site.circuits.items()):
@@ -103,6 +105,7 @@ def _phases(circuit: Circuit, load: _Load, cap: _Cap, first: int, budget: Budget
         # Nothing may rest on a base load that nobody has measured since the start.
         prove = 0.0 if load.upper is None else most - max(load.upper[phase], 0.0)
         budget.share[row], budget.prove[row] = min(share, vehicles), min(prove, vehicles)
+        budget.margin[row] = circuit.margin_a[phase]
         if cap.amps[phase] < circuit.rating_a[phase] or vehicles < share:
             budget.why[row] = Reason.EXTERNAL_CAP
 

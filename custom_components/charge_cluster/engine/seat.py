@@ -67,6 +67,8 @@ class Seat:
     """The row that holds it back."""
     reserve: float = 0.0
     """`reserved`, or nothing where not even that fits."""
+    scarce: bool = False
+    """Whether it hangs on a row where not even the fallbacks fit."""
     minimum: float = 0.0
     """The least that a place gives."""
 
@@ -76,6 +78,7 @@ class Seat:
         self.reason = self.own_reason
         self.row = None
         self.reserve = self.reserved
+        self.scarce = False
 
 
 @dataclass(slots=True, eq=False)

@@ -20,7 +20,7 @@ def admit_candidates(
     snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], budget: Budget, sums: Sums
 ) -> Places:
     """Return who has a place; from `budget.share` is taken what counts whatever is decided."""
-    budget.share = room = _free(budget.share, sums)
+    budget.share = room = _free(budget, sums)
     sharing = [seat for seat in seats.values() if seat.fixed is None]
     reserve = _reserves_that_fit(room, sharing, budget, sums)
     candidates = [seat for seat in sharing if seat.wants]
@@ -44,25 +44,30 @@ def admit_candidates(
     return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
 
 
-def _free(share: Sequence[float], sums: Sums) -> list[float]:
+def _free(budget: Budget, sums: Sums) -> list[float]:
     """Return what is left per row beside what counts whatever is decided, and what the next vehicles may start with.
 
     The latter is kept free where it fits beside the fallbacks; where it does not, vehicles that are there come first.
+    The fallbacks themselves fit below the ceiling, and may take of its margin: they may flow at any moment, so that
+    nobody else may have that current.
     """
-    return [
-        left - idle if left - idle >= reserve else left
-        for left, idle, reserve in (
-            (amps - fixed, idle, reserve)
-            for amps, fixed, idle, reserve in zip(share, sums.fixed, sums.idle, sums.reserve, strict=True)
-        )
-    ]
+    room = []
+    rows = zip(budget.share, budget.margin, sums.fixed, sums.idle, sums.reserve, strict=True)
+    for amps, margin, fixed, idle, reserve in rows:
+        left = amps - fixed
+        if left - idle >= reserve:
+            left -= idle
+        elif left < reserve <= left + margin:
+            left = reserve
+        room.append(left)
+    return room
 
 
 def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: Budget, sums: Sums) -> list[float]:
     """Return what is reserved per row; nothing for vehicles that hang on a row where not even their fallbacks fit.
 
     The base load is then above the declared worst: the proof of the fallback is broken, which is shown, and all that
-    can be done is to tell vehicles less than their fallback.
+    can be done is to tell vehicles less than their fallback, and nobody more than its minimum.
     """
     broken = {row for row, amps in enumerate(sums.reserve) if amps > 0.0 and amps > room[row] + ROUNDING_A}
     if not broken:
@@ -71,6 +76,7 @@ def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: B
     for seat in sharing:
         if not broken.isdisjoint(seat.share_rows):
             seat.reserve = 0.0
+            seat.scarce = True
         elif seat.reserve:
             for row in seat.share_own:
                 reserve[row] += seat.reserve
@@ -188,6 +194,7 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
             else:
                 appetite = seat.memory.appetite.upper_a
                 upper = seat.upper if appetite is None else min(seat.upper, max(appetite, seat.minimum))
+                upper = share if seat.scarce else upper
                 key = (id(seat.share_rows), share, max(share, upper), weight)
             alike = members.get(key)
             if alike is None:
@@ -225,7 +232,7 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
         counted = max(counted, target)
         for row in seat.share_own:
             taken[row] += counted
-        if seat.row is not None:
+        if seat.row is not None and not seat.scarce:
             limit = seat.bound.limit_a
             has_it = limit is not None and limit >= target + step - ROUNDING_A
             wishes.append((not has_it, target - exact, seat.connector.connector_id, seat))
