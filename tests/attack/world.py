@@ -89,6 +89,7 @@ class Diary(Notebook):
             sessions=dict(self.kept_sessions),
             bases=dict(self.bases),
             stuck=dict(self.stuck),
+            unguarded=sorted(self.unguarded),
             standings=dict(self.standings),
             demands=dict(self.demands),
             turn=self.turn,
@@ -103,6 +104,7 @@ class Diary(Notebook):
             found.bounds, found.bases, found.kept_sessions = dict(kept.bounds), dict(kept.bases), dict(kept.sessions)
             found.standings, found.demands, found.turn = dict(kept.standings), dict(kept.demands), kept.turn
             found.stuck = dict(kept.stuck)
+            found.unguarded = set(kept.unguarded)
             found.flush()
         return found
 

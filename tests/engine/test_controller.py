@@ -198,7 +198,7 @@ def test_the_next_car_may_start_at_the_fallback_on_phases_that_this_one_does_not
     ],
 )
 def test_nobody_has_what_the_fallbacks_of_others_may_take(rating_a: float, told: dict[str, float]) -> None:
-    """Two fallbacks of 6 A beside 20 A: within the rating, they may take of its margin of 5 A, and so nobody else may."""
+    """Two fallbacks of 6 A beside 20 A may take of the margin of 5 A, and so nobody else may."""
     wanting = {
         key: facts(a_connector(key, fallback_a=6.0), VehicleState.WANTS, amps) for key, amps in (("a", 9.0), ("b", 3.0))
     }

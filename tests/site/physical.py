@@ -61,6 +61,7 @@ class Notebook:
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
         self.stuck: dict[str, PhaseAmps] = {}
+        self.unguarded: set[str] = set()
         self.caps: dict[tuple[str, str], Cap] = {}
         self.orders: list[tuple[str, float, float, LimitOutcome]] = []
         """Connector, the limit that was in force until then, the one that was ordered, what became of it."""
@@ -86,6 +87,7 @@ class Notebook:
             sessions=sessions,
             bases=dict(self.bases),
             stuck=dict(self.stuck),
+            unguarded=sorted(self.unguarded),
             caps=list(self.caps.values()),
             findings=tuple(self.findings),
             exposures=dict(self.exposures),
@@ -98,6 +100,9 @@ class Notebook:
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         self.bases[circuit_id] = amps
+
+    def keep_unguarded(self, circuit_id: str, *, lost: bool) -> None:
+        (self.unguarded.add if lost else self.unguarded.discard)(circuit_id)
 
     def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
         self.stuck.pop(circuit_id, None)

@@ -117,3 +117,25 @@ def test_a_guard_that_is_made_to_measure_generation_leaves_its_circuit_unguarded
         assert ProblemKey.METER_MISSING in {problem.key for problem in site.site.problems()}
 
     play(story, roof=False)
+
+
+def test_a_circuit_that_lost_its_meter_is_stale_over_a_restart_until_somebody_looks_at_its_settings() -> None:
+    """After a restart it passed for a circuit on which nothing but vehicles draws current."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.settings = replace(site.site.settings, meters=())
+        await site.site.apply(site.settings)
+        await site.restart(5)
+        await site.run(5)
+        assert site.stale()
+        [supply] = site.settings.circuits
+        site.settings = replace(site.settings, circuits=(replace(supply, declared_base_load_a=(0.0, 0.0, 0.0)),))
+        await site.site.apply(site.settings)
+        await site.run(5)
+        assert not site.stale()
+        await site.restart(5)
+        await site.run(5)
+        assert not site.stale()
+
+    play(story, roof=False)

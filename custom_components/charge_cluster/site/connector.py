@@ -135,6 +135,16 @@ class ConnectorState:
         """Take note of a lost connection; a session goes on, as the vehicle is still there."""
         self.bound = guard.went_offline(self.bound, now)
 
+    def decided(self, bound: DrawBound, limit: Limit) -> bool:
+        """Take over what a pass found; return whether it shows."""
+        shows = limit != self.limit
+        if bound is not self.bound:
+            before = guard.worst_case_a(self.connector, self.bound)
+            shows = shows or before != guard.worst_case_a(self.connector, bound)
+            self.bound = bound
+        self.limit = limit
+        return shows
+
     def booted(self, now: float) -> None:
         """Take note of a restart of the charger: it is at its fallback until told otherwise."""
         self.bound = guard.rebooted(self.bound, self.connector, now)

@@ -18,8 +18,10 @@ from .commissioning.findings import Finding
 from .connector import ConnectorState
 from .dispatch import EXPIRY_SLACK_S
 from .exposure import KeptExposure
+from .readings import guarded_circuits
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
+from .settings import SiteSettings
 from .standing import NOTHING, Clocks, KeptStanding, demand_of, recalled, recalled_demand, standing_of
 
 KEPT_BASE_STEP_A = 1.0
@@ -145,6 +147,16 @@ class Keeping:
             expires_at=expires,
             now=now,
         )
+
+    def unguarded(self, settings: SiteSettings) -> set[str]:
+        """Return the circuits whose meter was taken away and that have no other."""
+        there = {circuit.circuit_id for circuit in settings.circuits}
+        return (set(self._kept.unguarded) & there) - guarded_circuits(settings.meters)
+
+    def keep_unguarded(self, before: set[str], now: set[str]) -> None:
+        """Keep which circuits lost their meter, where that changed."""
+        for circuit_id in before ^ now:
+            self._records.keep_unguarded(circuit_id, lost=circuit_id in now)
 
     def findings(self) -> Sequence[Finding]:
         """Return what commissioning had found."""

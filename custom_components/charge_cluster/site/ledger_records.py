@@ -27,7 +27,7 @@ from .standing import KeptDemand, KeptStanding
 LOGGER = logging.getLogger(__name__)
 
 BOUND, BASE, CAP, EXPOSURE, KEY_DUE, RUN, SESSION = "bound", "base", "cap", "exposure", "key_due", "run", "session"
-DEMAND, STANDING, STUCK, TURN = "demand", "standing", "stuck", "turn"
+DEMAND, STANDING, STUCK, TURN, UNGUARDED = "demand", "standing", "stuck", "turn", "unguarded"
 """The kinds of what is kept over a restart."""
 
 BEGUN, ENDED = "begun", "ended"
@@ -66,6 +66,7 @@ class LedgerRecords:
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
             sessions=sessions,
             bases={key: _phases(fields["amps"]) for key, fields in kept.get(BASE, {}).items()},
+            unguarded=sorted(kept.get(UNGUARDED, {})),
             stuck={key: _phases(fields["amps"]) for key, fields in kept.get(STUCK, {}).items()},
             findings=await self._findings(),
             caps=[_cap(fields) for fields in kept.get(CAP, {}).values()],
@@ -149,6 +150,10 @@ class LedgerRecords:
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit."""
         self._keep(BASE, circuit_id, {"amps": list(amps)})
+
+    def keep_unguarded(self, circuit_id: str, *, lost: bool) -> None:
+        """Keep that the meter of a circuit was taken away, or that this is settled."""
+        self._keep(UNGUARDED, circuit_id, {} if lost else None)
 
     def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
         """Keep that the meter of a circuit repeats these figures, or that it does not."""

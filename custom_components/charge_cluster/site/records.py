@@ -44,6 +44,8 @@ class Kept:
     """Those whose end has not been told."""
     bases: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """The base load that was believed, by circuit: without it every car's draw would look like base load at first."""
+    unguarded: Sequence[str] = ()
+    """Circuits whose meter was taken away, and whose settings nobody has looked at since."""
     stuck: Mapping[str, PhaseAmps] = field(default_factory=dict)
     """What meters showed that were caught repeating themselves, by circuit."""
     findings: Sequence[Finding] = ()
@@ -88,6 +90,9 @@ class SiteRecords(Protocol):
 
     def keep_base(self, circuit_id: str, amps: PhaseAmps) -> None:
         """Keep the believed base load of a circuit for the next start."""
+
+    def keep_unguarded(self, circuit_id: str, *, lost: bool) -> None:
+        """Keep that the meter of a circuit was taken away, or that somebody has looked at its settings since."""
 
     def keep_stuck(self, circuit_id: str, amps: PhaseAmps | None) -> None:
         """Keep that the meter of a circuit repeats these figures for the next start; None: it does not."""

@@ -127,6 +127,7 @@ class Site:
     async def start(self) -> None:
         """Take up what was kept, listen to everything and begin."""
         self._memory = await self._keeping.load()
+        self._unguarded = self._keeping.unguarded(self.settings)
         self.caps.take_up(self._keeping.caps())
         self._exposures.restore(self._keeping.exposures())
         self.commissioning.load(self._keeping.findings())
@@ -311,7 +312,7 @@ class Site:
     async def _take_up_meters(self, settings: SiteSettings, before: SiteSettings) -> None:
         now = self._clock.monotonic()
         wanted = {meter.meter_id: meter for meter in settings.meters}
-        self._unguarded |= guarded_circuits(meter.settings for meter in self._meters.values())
+        lost = self._unguarded | guarded_circuits(meter.settings for meter in self._meters.values())
         for meter_id in self._meters.keys() - wanted.keys():
             gone = self._meters.pop(meter_id)
             await gone.meter.stop()
@@ -320,7 +321,9 @@ class Site:
             c.circuit_id for c in before.circuits if c in settings.circuits
         }
         # A circuit whose meter was taken away is stale until somebody has looked at its settings or given it another.
-        self._unguarded = (self._unguarded & unchanged) - guarded_circuits(settings.meters)
+        lost = (lost & unchanged) - guarded_circuits(settings.meters)
+        self._keeping.keep_unguarded(self._unguarded, lost)
+        self._unguarded = lost
         for meter_id, wanted_settings in wanted.items():
             known = self._meters.get(meter_id)
             if known is not None and known.settings == wanted_settings:
@@ -518,7 +521,9 @@ class Site:
         # Who loses a place in a new turn is judged once everybody has been heard of.
         self._memory = replace(decision.memory, turn=self._memory.turn) if snapshot.starting else decision.memory
         self._decision = decision
-        moved = [state for key, state in self._states.items() if self._take_over(key, state, decision)]
+        moved = [
+            state for key, state in self._states.items() if state.decided(decision.bounds[key], decision.limits[key])
+        ]
         # What is sent comes before what is shown: a reduction is on the wire before anybody is told of it.
         for command in decision.commands:
             state = self._states[command.connector_id]
@@ -540,18 +545,6 @@ class Site:
                 self._show_connector(state)
         self._show_circuits(decision)
         self._demand.add(decision, measured_powers(meters), snapshot.wall)
-
-    @staticmethod
-    def _take_over(key: str, state: ConnectorState, decision: Decision) -> bool:
-        """Take over what a pass found about a connector; return whether it shows."""
-        bound, limit = decision.bounds[key], decision.limits[key]
-        shows = limit != state.limit
-        if bound is not state.bound:
-            before = guard.worst_case_a(state.connector, state.bound)
-            shows = shows or before != guard.worst_case_a(state.connector, bound)
-            state.bound = bound
-        state.limit = limit
-        return shows
 
     # Pictures ------------------------------------------------------------------------------------------------------
 
