@@ -208,6 +208,21 @@ def test_nobody_has_what_the_fallbacks_of_others_may_take(rating_a: float, told:
         assert [(c.connector_id, c.amps) for c in decision.commands if not c.renews] == [("a", 6.0)]
 
 
+@pytest.mark.parametrize(("rating_a", "raised"), [(47.0, ["a"]), (41.0, [])])
+def test_a_higher_fallback_needs_room_on_all_phases(rating_a: float, raised: list[str]) -> None:
+    """Its vehicle uses one phase and counts at 10 A there, which says nothing of the other two."""
+    single, other = a_connector("a", fallback_a=6.0), a_connector("b", rotation=(1,))
+    site = SiteModel(circuits={"supply": a_circuit(rating_a=rating_a)}, connectors={"a": single, "b": other})
+    remembered = ConnectorMemory(since=0.0, appetite=Appetite(phases=(0,)), transaction="1")
+    wanting = {
+        "a": facts(single, VehicleState.WANTS, transaction="1", bound=known(a_connector("a"), 10.0)),
+        "b": facts(other, VehicleState.WANTS, 16.0),
+    }
+    decision = one_pass(wanting, site=site, memory=Memory(connectors={"a": remembered}))
+    assert decision.circuits["supply"].worst_case_a == (30.0, 36.0, 20.0)
+    assert list(decision.fallbacks) == raised
+
+
 def test_where_not_even_the_fallbacks_fit_nobody_has_more_than_its_minimum() -> None:
     """The base load is above the declared worst: who charges goes on, with as little as can be."""
     wanting = {key: facts(a_connector(key, fallback_a=6.0), VehicleState.WANTS, 9.0) for key in ("a", "b", "c")}

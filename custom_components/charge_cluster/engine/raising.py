@@ -57,7 +57,8 @@ def _fallbacks_with_room(slack: list[float], seats: Mapping[str, Seat], layout: 
         if stored is None or wanted <= stored or not seat.bound.online:
             continue
         rows = layout.rows_of(seat.connector.circuit_id, seat.connector.phases, balanced=False)[1]
-        extra = wanted - (seat.fallback if seat.idle_own else min(seat.worst, wanted))
+        # On phases that its vehicle does not use it counts at the fallback alone.
+        extra = wanted - (min(seat.worst, wanted) if rows == seat.rows else seat.fallback)
         if all(slack[row] >= extra * rows.count(row) - ROUNDING_A for row in rows):
             found.append(connector_id)
             for row in rows:
@@ -160,9 +161,7 @@ def unknown_limits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget
             first[connector_id] = min(seat.target, max(seat.lower, flows))
         elif seen and flows >= seat.lower:
             first[connector_id] = min(seat.target, flows)
-        elif (
-            seen or snapshot.now - seat.facts.since >= FIRST_REPORT_S or not seat.target or _overloaded(snapshot, seat)
-        ):
+        elif seen or not seat.target or _has_waited(snapshot, seat) or _overloaded(snapshot, seat):
             first[connector_id] = 0.0
     return first
 
