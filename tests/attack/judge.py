@@ -146,7 +146,7 @@ class Judge:
         nobody = max(0.0, self._beyond_control(circuit_id, phase, now))
         covered += min(sum(e.amps[phase] for e in kept if e not in active), nobody)
         undeclared = 0.0 if self._seen(circuit_id) else self._unseen_a(circuit_id)[phase]
-        if self._has_lost_its_meter(circuit_id):
+        if self.lost_its_meter(circuit_id):
             undeclared += self.world.truth.base_load(circuit_id)[phase]
         covered += undeclared
         covered = max(covered, self._beyond_us(circuit_id, phase))
@@ -181,7 +181,7 @@ class Judge:
             total += self._fallen_back_a(circuit_id)[phase]
         return max(0.0, total - self.world.circuits[circuit_id].rating_a[phase])
 
-    def _has_lost_its_meter(self, circuit_id: str) -> bool:
+    def lost_its_meter(self, circuit_id: str) -> bool:
         """Return whether neither a meter nor the settings say what flows: then it passes for nothing, in the end."""
         metered = any(meter.circuit_id == circuit_id for meter in self.world.settings.meters)
         return not metered and self.world.circuits[circuit_id].declared_a is None

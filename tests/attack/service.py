@@ -66,7 +66,7 @@ def tight_rows(world: World, wanting: set[str]) -> list[tuple[str, int]]:
         base = declared
         if meter is not None and meter.scope is not MeterScope.EVS_ONLY:
             base = world.truth.base_load(circuit_id)
-        elif meter is None and circuit.declared_base_load_a is None and circuit.parent_id is None:
+        elif circuit_id in world.circuits and world.judge.lost_its_meter(circuit_id):
             base = circuit.rating_a
         if meter is not None and meter.scope is not MeterScope.ALL_BUT_EVS:
             lost = _drawn_nowhere_for_sure(world, model, circuit_id)

@@ -142,6 +142,33 @@ def test_a_promise_that_has_run_out_does_not_count() -> None:
     assert not guard.transaction_began(bound, connector, 60.0).in_flight
 
 
+def test_a_raise_whose_answer_was_lost_is_not_forgotten_with_the_connection(loop: VirtualLoop) -> None:
+    """The limit before it was the fallback, which had run out long ago: so the raise was taken to have run out too."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(60)
+        site.site.wish("p1/1", ConnectorWish(enabled=False))
+        await site.run(120)
+        site.site.wish("p2/1", ConnectorWish(cap_a=6.0))
+        await site.run(40)
+        site.chargers["P1"].loses_answers = True
+        site.site.wish("p1/1", ConnectorWish())
+        await site.run(1)
+        assert site.truth.outlets["P1"].offered_a > 6.0
+        site.chargers["P1"].lose_connection()
+        site.site.wish("p2/1", ConnectorWish())
+
+        def watch() -> None:
+            assert site.truth.amps("supply")[0] <= 32.0
+
+        await site.run(60, watch)
+
+    play(a_site(loop, 2, supply_a=32.0, base_load_a=10.0, declared_a=10.0), story)
+
+
 def test_a_higher_fallback_waits_until_there_is_room_for_it(loop: VirtualLoop) -> None:
     """A limit of 0 A had run out into 0 A; the new fallback was a raise to 6 A as soon as it was stored."""
 

@@ -140,11 +140,18 @@ def went_offline(bound: DrawBound, now: float) -> DrawBound:
     return replace(bound, online=False, offline_since=now, unseen_since=now, orders=orders)
 
 
-def sent(bound: DrawBound, amps: float, now: float) -> DrawBound:
-    """Return the bound after a limit was sent: an increase counts at once."""
+def sent(bound: DrawBound, amps: float, now: float, runs_out_at: float | None = None) -> DrawBound:
+    """Return the bound after a limit was sent that runs out at a time: an increase counts at once.
+
+    Whether it arrived may never be known. So nothing is taken to have run out before it.
+    """
     pending = (*(a for a in bound.in_flight if a != amps), amps)
+    expires_at = bound.expires_at
+    if runs_out_at is not None:
+        expires_at = runs_out_at if expires_at is None else max(expires_at, runs_out_at)
+    orders = _remember(bound.orders, Order(now, amps), now)
     return _hold(
-        replace(bound, in_flight=pending, ordered_at=now, orders=_remember(bound.orders, Order(now, amps), now)),
+        replace(bound, in_flight=pending, ordered_at=now, expires_at=expires_at, orders=orders),
         max(bound.held_a, amps),
         now,
     )
@@ -216,7 +223,9 @@ def transaction_began(bound: DrawBound, connector: Connector, now: float) -> Dra
     began = _fell_back(bound, connector, now)
     binds = bound.limit_a is not None and (bound.expires_at is None or now < bound.expires_at)
     promised = max((*bound.in_flight, bound.limit_a if bound.limit_a is not None and binds else 0.0))
-    return sent(began, promised, now) if promised > fallback + SAME_A else ends_in(began, 0.0)
+    if promised <= fallback + SAME_A:
+        return ends_in(began, 0.0)
+    return sent(began, promised, now, bound.expires_at)
 
 
 def transaction_ended(bound: DrawBound, connector: Connector, now: float) -> DrawBound:

@@ -21,6 +21,9 @@ from .connector import ConnectorState
 
 LOGGER = logging.getLogger(__name__)
 
+ANSWERED_WITHIN_S = 10.0
+"""A call that is not answered within this is given up; who has not answered is taken to be away."""
+
 EXPIRY_SLACK_S = 5.0
 """How much later than its validity a limit may run out in a charger: the error of its clock as we know it."""
 
@@ -59,7 +62,7 @@ class Dispatch:
 
     def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         """Hand an order over; returns at once."""
-        self._note_sent(state, command.amps)
+        self._note_sent(state, command.amps, validity_s)
         self._spawn(self._send(state, charger, command, validity_s))
 
     def provision(self, state: ConnectorState, charger: Charger) -> None:
@@ -83,8 +86,10 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _note_sent(self, state: ConnectorState, amps: float) -> None:
-        state.bound = guard.sent(state.bound, amps, self._clock.monotonic())
+    def _note_sent(self, state: ConnectorState, amps: float, validity_s: float) -> None:
+        now = self._clock.monotonic()
+        # It may arrive as late as its answer is waited for.
+        state.bound = guard.sent(state.bound, amps, now, now + ANSWERED_WITHIN_S + validity_s + EXPIRY_SLACK_S)
         state.bound = guard.ending_in(state.bound, state.fallback_a)
         state.outstanding += 1
 
@@ -141,7 +146,7 @@ class Dispatch:
             return True
         if limit is None or state.outstanding:
             return False
-        self._note_sent(state, limit)
+        self._note_sent(state, limit, validity_s)
         reason = state.limit.reason
         renewal = Command(connector_id=state.key, amps=limit, reason=reason, reduces=False, renews=True)
         await self._send(state, charger, renewal, validity_s)
