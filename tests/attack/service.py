@@ -27,7 +27,8 @@ def calm(world: World, away_s: float) -> None:
     if any(settings.circuit_id in world.judge.stale_since for settings in world.settings.meters):
         raise Fault(story=f"a meter that is well is not heard\n{world.picture()}")
     wanting = [(post, socket) for post, socket in world.sockets if _wants(world, post, socket)]
-    fits = not tight_rows(world, {socket.key for _, socket in wanting})
+    # A car that has had enough is not told of by its post, and keeps its place.
+    fits = not tight_rows(world, {socket.key for _, socket in world.sockets if socket.transaction is not None})
     _judge_staleness(world)
     if not fits:
         world.run(5.0)
@@ -71,8 +72,9 @@ def tight_rows(world: World, wanting: set[str]) -> list[tuple[str, int]]:
         if meter is not None and meter.scope is not MeterScope.ALL_BUT_EVS:
             lost = _drawn_nowhere_for_sure(world, model, circuit_id)
             base = (base[0] + lost, base[1] + lost, base[2] + lost)
+        foreign = world.judge.foreign_a(circuit_id) if circuit_id in world.circuits else (0.0, 0.0, 0.0)
         for phase in (0, 1, 2):
-            needed = base[phase] + circuit.margin_a[phase] + SLACK_A
+            needed = base[phase] + foreign[phase] + circuit.margin_a[phase] + SLACK_A
             for key, connector in model.connectors.items():
                 if phase in connector.phases and circuit_id in model.paths[connector.circuit_id]:
                     needed += max(6.0, connector.fallback_a) if key in wanting else connector.fallback_a
