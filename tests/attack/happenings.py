@@ -293,10 +293,13 @@ def add_point(world: World, post: Post) -> None:
     points = (*world.settings.charge_points, world.point(world.plan_of(post.name)))
     if apply(world, replace(world.settings, charge_points=points), f"add {post.name}"):
         del world.removed_at[post.name]
-        # What it draws was nobody's until now, and may have been above a rating already.
+        # What it may draw was nobody's until now, and may have been above a rating already.
         for socket in post.sockets.values():
-            drawn = world.judge.drawn_of(socket)
-            world.judge.excuse(world.paths_of_outlets[socket.outlet_id], drawn, f"{socket.outlet_id} is ours again")
+            most = max(*socket.outlet.drawn, socket.outlet.offered_a, socket.truth.fallback_a)
+            phases = socket.outlet.spec.rotation
+            amps = [most if phase in phases else 0.0 for phase in (0, 1, 2)]
+            path = world.paths_of_outlets[socket.outlet_id]
+            world.judge.excuse(path, (amps[0], amps[1], amps[2]), f"{socket.outlet_id} is ours again")
 
 
 def toggle_meter(world: World, circuit_id: str) -> None:
