@@ -14,7 +14,8 @@ from custom_components.charge_cluster.site.proof import check
 from custom_components.charge_cluster.site.settings import CircuitSettings, ConnectorWish, SiteSettings
 
 from .judge import RISES_LATE_S, RUNS_OUT_S, Fault
-from .posts import Link, Mood, Post, Socket
+from .posts import Link, Mood, Post
+from .stores import Socket
 from .world import CarSpec, Diary, World
 
 type Memory = int | None

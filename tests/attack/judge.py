@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, override
 
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps
 
-from .posts import Mood, Post, Socket
+from .posts import Mood, Post
+from .stores import Socket
 
 if TYPE_CHECKING:
     from .world import World

@@ -8,7 +8,8 @@ from custom_components.charge_cluster.site.settings import ConnectorWish
 
 from . import happenings
 from .judge import Fault
-from .posts import Post, Socket
+from .posts import Post
+from .stores import Socket
 from .world import World
 
 SETTLES_S = 150.0

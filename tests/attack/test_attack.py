@@ -16,7 +16,8 @@ from simulator.vehicle import CarSpec
 
 from . import happenings, service
 from .plans import cars, plans
-from .posts import Link, Mood, Post, Socket
+from .posts import Link, Mood, Post
+from .stores import Socket
 from .world import SitePlan, Totals, World
 
 STEPS = 20_000

@@ -39,7 +39,8 @@ from tests.site.physical import Notebook
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 from .judge import STEP_S, VALIDITY_S, Fault, Judge
-from .posts import Link, Mood, Post, Socket, Store
+from .posts import Link, Mood, Post
+from .stores import Socket, Store
 
 
 class Diary(Notebook):
