@@ -355,6 +355,8 @@ def worst_case_a(connector: Connector, bound: DrawBound) -> float:
 
 def undecided(bound: DrawBound) -> bool:
     """Return whether an order in flight would change the limit in force; one that renews it changes nothing."""
+    if not bound.in_flight:
+        return False
     limit = bound.limit_a
     return any(limit is None or abs(amps - limit) > SAME_A for amps in bound.in_flight)
 

@@ -24,13 +24,9 @@ def admit_candidates(
     sharing = [seat for seat in seats.values() if seat.fixed is None]
     reserve = _reserves_that_fit(room, sharing, budget, sums)
     candidates = [seat for seat in sharing if seat.wants]
-    newcomers = [seat for seat in candidates if not seat.memory.queued]
-    if newcomers:
-        now = snapshot.now
-        least = min((seat.memory.served(now) for seat in candidates if seat.memory.queued), default=0.0)
-        for seat in newcomers:
-            seat.memory = replace(seat.memory, queued=True, served_s=least)
-    if _all_fit(room, reserve, candidates, budget):
+    fit = _all_fit(room, reserve, candidates, budget)
+    _queue_newcomers(candidates, snapshot.now, admitted=fit)
+    if fit:
         return Places(frozenset(seat.connector.connector_id for seat in candidates), ())
     new_turn = (
         not snapshot.starting and memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
@@ -42,6 +38,24 @@ def admit_candidates(
             for row in seat.share_rows:
                 left[row] += seat.reserve
     return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
+
+
+def _queue_newcomers(candidates: Sequence[Seat], now: float, *, admitted: bool) -> None:
+    """Let those that want for the first time enter the queue, and take a place where there is one for everybody."""
+    newcomers = [seat for seat in candidates if not seat.memory.queued]
+    if not newcomers:
+        return
+    least = min((seat.memory.served(now) for seat in candidates if seat.memory.queued), default=0.0)
+    for seat in newcomers:
+        before = seat.memory
+        placed = admitted and not before.holds_place
+        seat.memory = replace(
+            before,
+            queued=True,
+            served_s=least,
+            holds_place=before.holds_place or admitted,
+            place_since=now if placed else before.place_since,
+        )
 
 
 def _free(budget: Budget, sums: Sums) -> list[float]:
