@@ -184,13 +184,17 @@ class Judge:
 
     def lost_its_meter(self, circuit_id: str) -> bool:
         """Return whether neither a meter nor the settings say what flows: then it passes for nothing, in the end."""
-        metered = any(meter.circuit_id == circuit_id for meter in self.world.settings.meters)
-        return not metered and self.world.circuits[circuit_id].declared_a is None
+        return not self._metered(circuit_id) and self.world.circuits[circuit_id].declared_a is None
+
+    def _metered(self, circuit_id: str) -> bool:
+        return any(meter.circuit_id == circuit_id for meter in self.world.settings.meters)
 
     def _seen(self, circuit_id: str) -> bool:
         """Return whether a meter shows what flows through a circuit, and has for long enough."""
         meter = self.world.meters.get(circuit_id)
-        if meter is None or meter.scope is not MeterScope.EVERYTHING or circuit_id in self.stale_since:
+        if meter is None or meter.scope is not MeterScope.EVERYTHING or not self._metered(circuit_id):
+            return False
+        if circuit_id in self.stale_since:
             return False
         seen_for = self.world.loop.time() - self._stale_until.get(circuit_id, 0.0)
         return seen_for > self.reaction_s(circuit_id) + RISES_LATE_S
