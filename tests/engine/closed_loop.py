@@ -237,6 +237,7 @@ class Stage:
                     since=self.since[key],
                     outstanding=bool(self._calls[key]),
                     starts_at=self.starts_at.get(key, 0.0),
+                    transaction=None if charger.car is None else f"{key} from {charger.plugged_at}",
                 )
                 for key, charger in self.chargers.items()
             },
@@ -265,7 +266,8 @@ class Stage:
         bound = self.bounds[key]
         if bound.limit_a != amps or bound.in_flight:
             self.sent.append((self.now, key, amps, reason))
-        self.bounds[key] = guard.sent(bound, amps, self.now)
+        runs_out_at = self.now + self.validity_s + EXPIRY_SLACK_S
+        self.bounds[key] = guard.sent(bound, amps, self.now, runs_out_at)
         if not charger.online:
             return
         took = not charger.refuses
