@@ -6,6 +6,7 @@ where it goes by itself. Nothing here is taken from the engine but the facts of 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from custom_components.charge_cluster.engine.model import Connector, SiteModel
@@ -45,6 +46,13 @@ class Evidence:
         by_itself = self.connector.maximum_a if self.fallback_a is None else self.fallback_a
         return max(self.unproved_a, by_itself, self.limit_a or 0.0, *self.pending)
 
+    @property
+    def led_a(self) -> float:
+        """Return the same while its limit holds, where one is known of a running transaction."""
+        if not self.online or not self.plugged or self.limit_a is None:
+            return self.worst_a
+        return max(self.unproved_a, self.limit_a, *self.pending)
+
     def is_sent(self, amps: float) -> None:
         """Count an order."""
         self.pending.append(amps)
@@ -82,16 +90,16 @@ class Evidence:
             self.unproved_a = self.limit_a
 
 
-def commitments(site: SiteModel, evidence: dict[str, Evidence]) -> Rows:
-    """Return what all chargers together may draw in each row of each circuit."""
+def commitments(site: SiteModel, evidence: dict[str, Evidence], of: Callable[[Evidence], float]) -> Rows:
+    """Return what all chargers together may draw in each row of each circuit, given what one may."""
     kinds: tuple[int | str, ...] = (0, 1, 2, "sum", "alone 0", "alone 1", "alone 2")
     rows: Rows = {(circuit_id, kind): 0.0 for circuit_id in site.circuits for kind in kinds}
     for known in evidence.values():
-        rotation = known.connector.rotation
+        rotation, amps = known.connector.rotation, of(known)
         for circuit_id in site.paths[known.connector.circuit_id]:
             for phase in (0, 1, 2) if rotation is None else rotation:
-                rows[circuit_id, phase] += known.worst_a
-                rows[circuit_id, "sum"] += known.worst_a
+                rows[circuit_id, phase] += amps
+                rows[circuit_id, "sum"] += amps
             if rotation is not None and len(rotation) == 1:
-                rows[circuit_id, f"alone {rotation[0]}"] += known.worst_a
+                rows[circuit_id, f"alone {rotation[0]}"] += amps
     return rows

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import pytest
@@ -9,11 +10,11 @@ from hypothesis import given, settings, strategies as st
 
 from custom_components.charge_cluster.engine import guard, obedience
 from custom_components.charge_cluster.engine.guard import Draw, DrawBound
-from custom_components.charge_cluster.engine.model import Reason
+from custom_components.charge_cluster.engine.model import Limit, Reason
 from custom_components.charge_cluster.engine.obedience import FAITHFUL, Conduct, Obedience
 
 from .closed_loop import STEP_S, Car, Stage
-from .sites import a_connector, a_stage, all_phases, named
+from .sites import a_circuit, a_connector, a_stage, all_phases, named
 
 MOST_A = 32.0
 SETTLED_S = 90.0
@@ -154,6 +155,83 @@ def test_a_new_session_begins_without_suspicion() -> None:
     stage.plug("c00", Car())
     stage.run(5)
     assert conduct_of(stage, "c00") is FAITHFUL
+
+
+# Who pays for what takes the room of the fallbacks ------------------------------------------------------------------
+
+TURN_S = 120.0
+
+
+def a_stage_with_fallbacks(base_a: float, then_a: float, at: float) -> Stage:
+    """Return eight cars whose fallbacks of 6 A fit beside the declared worst of 45 A, and a base load that steps."""
+    stage = a_stage(
+        *(a_connector(key, fallback_a=6.0) for key in named(8)),
+        circuits=(a_circuit(declared_a=45.0),),
+        base_load=lambda now: all_phases(base_a if now < at else then_a),
+        on_time_s=TURN_S,
+    )
+    for place, key in enumerate(stage.chargers):
+        stage.chargers[key].sample_offset_s = place * 0.7
+        stage.plug(key, Car())
+    stage.run(at - 1.0)
+    return stage
+
+
+def who_charges_in(stage: Stage, seconds: float) -> set[str]:
+    """Return who charges at some time in the next seconds."""
+    charged: set[str] = set()
+    until = stage.now + seconds
+    while stage.now < until:
+        stage.step()
+        charged |= {key for key, amps in stage.drawn().items() if amps > 0.0}
+    return charged
+
+
+def test_a_charger_that_takes_the_room_of_the_fallbacks_does_not_pause_everybody() -> None:
+    stage = a_stage_with_fallbacks(15.0, 45.0, at=121.0)
+    runs_wild(stage, "c00")
+    stage.run(90.0)
+    stage.over_s.clear()
+    # 100 - 45 - 32 leaves 23 A: two minima, a fallback that may come on top, and what of the margin that does not take.
+    assert sum(amps == 6.0 for key, amps in stage.drawn().items() if key != "c00") == 2
+    assert all(
+        limit.circuit_id == "supply" for key, limit in limits_of(stage).items() if limit.amps == 6.0 and key != "c00"
+    )
+    # Seven share two places: each has had its turn after four, and the time that it takes to begin.
+    assert who_charges_in(stage, 4 * TURN_S + 60.0) == set(stage.chargers)
+    assert not stage.over_s
+
+
+def test_places_go_round_also_where_the_base_load_is_above_what_was_declared() -> None:
+    stage = a_stage_with_fallbacks(15.0, 62.0, at=121.0)
+    stage.run(60.0)
+    stage.over_s.clear()
+    assert sum(amps == 6.0 for amps in stage.drawn().values()) == 5
+    assert who_charges_in(stage, 2 * TURN_S + 60.0) == set(stage.chargers)
+    assert not stage.over_s
+
+
+@pytest.mark.parametrize("base_a", [50.0, 55.0, 62.0, 70.0, 80.0, 86.0])
+def test_one_that_goes_to_its_fallback_by_itself_fits_beside_those_that_may_charge(base_a: float) -> None:
+    stage = a_stage_with_fallbacks(15.0, base_a, at=121.0)
+    stage.run(120.0)
+    stage.over_s.clear()
+    for key in [key for key, amps in stage.drawn().items() if not amps]:
+        charger = stage.chargers[key]
+        # It forgot what it was told, and hears of it again a moment later.
+        charger.ignores = True
+        charger.obey(6.0, stage.now, float("inf"))
+        stage.run(7.0)
+        assert stage.drawn()[key] == 6.0
+        charger.ignores = False
+        charger.obey(stage.limits()[key], stage.now, stage.now + stage.validity_s)
+        stage.run(60.0)
+        assert not stage.over_s
+
+
+def limits_of(stage: Stage) -> Mapping[str, Limit]:
+    assert stage.decision is not None
+    return stage.decision.limits
 
 
 # The judgement ------------------------------------------------------------------------------------------------------

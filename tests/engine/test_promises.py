@@ -221,6 +221,7 @@ class Play:
                 vehicle=VehicleState.WANTS if known.plugged else VehicleState.ABSENT,
                 since=self.since[key],
                 outstanding=len(known.pending) > known.lost,
+                transaction=f"{key} from {self.since[key]}" if known.plugged else None,
             )
             for key, known in self.evidence.items()
         }
@@ -247,7 +248,11 @@ class Play:
 
     def commitments(self) -> Rows:
         """Return what may flow to vehicles."""
-        return commitments(self.plan.site, self.evidence)
+        return commitments(self.plan.site, self.evidence, lambda known: known.worst_a)
+
+    def led(self) -> Rows:
+        """Return what may flow to vehicles as long as the limits of running transactions hold."""
+        return commitments(self.plan.site, self.evidence, lambda known: known.led_a)
 
 
 def stories() -> st.SearchStrategy[list[tuple[int, str, float, float]]]:
@@ -278,11 +283,14 @@ def test_no_decision_lets_more_flow_than_a_rating_allows(
         play.answer()
         play.happen(keys[index % len(keys)], what, part)
         decision = play.decide()
-        before = play.commitments()
+        before, led_before = play.commitments(), play.led()
         play.send(decision)
         rooms = rooms_of(plan)
         for row, amps in play.commitments().items():
             assert amps <= max(rooms[row], before[row]) + EXACT_A, (row, before)
+        # Where more is committed than fits, nobody has of it what others are about to draw.
+        for row, amps in play.led().items():
+            assert amps <= max(rooms[row], led_before[row]) + EXACT_A, (row, led_before)
         play.now += pause_s
 
 

@@ -5,13 +5,14 @@ A share is a decision about the future; a raise has to fit beside everything tha
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
 from .guard import MEASURING_TOLERANCE_A, DrawBound
 from .model import MeterScope
+from .observing import PLUGGED_IN
 from .rows import Layout
 from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Snapshot
@@ -43,7 +44,13 @@ def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, s
         return Raises({})
     slack = [amps - worst for amps, worst in zip(budget.prove, sums.worst, strict=True)]
     fallbacks = _fallbacks_with_room(slack, seats, budget.layout)
-    return Raises(_limits(snapshot, seats, slack), fallbacks)
+    now = snapshot.now
+    wishes = [seat for seat in seats.values() if seat.fixed is None and _may_rise(seat, now)]
+    if not wishes:
+        return Raises({}, fallbacks)
+    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served(now), s.memory.came_at, s.connector.connector_id))
+    returns = _returns(wishes, slack, seats, budget)
+    return Raises(_limits(wishes, slack, now) | returns, fallbacks)
 
 
 def _fallbacks_with_room(slack: list[float], seats: Mapping[str, Seat], layout: Layout) -> tuple[str, ...]:
@@ -66,13 +73,93 @@ def _fallbacks_with_room(slack: list[float], seats: Mapping[str, Seat], layout: 
     return tuple(found)
 
 
-def _limits(snapshot: Snapshot, seats: Mapping[str, Seat], slack: list[float]) -> dict[str, float]:
-    """Return the limits that may be raised: connector → amps per phase."""
-    now = snapshot.now
-    wishes = [seat for seat in seats.values() if seat.fixed is None and _may_rise(seat, now)]
-    if not wishes:
+def _returns(
+    wishes: Sequence[Seat], slack: Sequence[float], seats: Mapping[str, Seat], budget: Budget
+) -> dict[str, float]:
+    """Return who may rise to what it counts at anyhow where a row is committed beyond its ceiling.
+
+    A charger that disobeys, or a base load above the declared worst, takes the room of the fallbacks: what everybody
+    would draw by itself fits no more, whatever is told to whom. To pause all for that would only punish them. So a
+    vehicle may have its fallback again as long as what is *led* fits: limits that are renewed all the time hold, and
+    one that ends without us (a charger reboots, a vehicle is changed) is reserved for, within the margin.
+    """
+    within = [
+        seat
+        for seat in wishes
+        if seat.worst >= max(seat.lower, seat.target) - ROUNDING_A and any(slack[row] < 0.0 for row in seat.rows)
+    ]
+    if not within:
         return {}
-    rising = _with_room_to_rise(slack, wishes, now)
+    left, ends = _beside_the_led(seats, budget, {row for seat in within for row in seat.rows})
+    returns: dict[str, float] = {}
+    for seat in within:
+        key, rows = seat.connector.connector_id, seat.rows
+        extra = seat.target - _led_a(seat)
+        if all(
+            left[row] + min(0.0, budget.margin[row] - _most_that_ends(ends[row], returns, key))
+            >= extra * rows.count(row) - ROUNDING_A
+            for row in rows
+        ):
+            for row in rows:
+                left[row] -= extra
+            returns[key] = seat.target
+    return returns
+
+
+def _beside_the_led(
+    seats: Mapping[str, Seat], budget: Budget, rows: set[int]
+) -> tuple[list[float], dict[int, list[tuple[float, str]]]]:
+    """Return what each row has left beside what flows while limits hold, and by how much the end of each adds to it."""
+    layout = budget.layout
+    led = [0.0] * len(layout)
+    ends: dict[int, list[tuple[float, str]]] = {row: [] for row in rows}
+    for connector_id, seat in seats.items():
+        is_led = _is_led(seat)
+        amps = _led_a(seat) if is_led else seat.worst
+        for row in seat.own:
+            led[row] += amps
+        if not is_led:
+            for row in seat.idle_own:
+                led[row] += seat.fallback
+            continue
+        connector = seat.connector
+        standing = layout.rows_of(connector.circuit_id, connector.phases, balanced=False)[1]
+        for row in rows.intersection(standing):
+            more = seat.fallback * standing.count(row) - amps * seat.rows.count(row)
+            if more > 0.0:
+                ends[row].append((more, connector_id))
+    layout.climb(led)
+    for row_ends in ends.values():
+        row_ends.sort()
+    return [proved - held for proved, held in zip(budget.prove, led, strict=True)], ends
+
+
+def _most_that_ends(ends: list[tuple[float, str]], risen: Mapping[str, float], rising: str) -> float:
+    """Return the most that the end of one limit adds; those that have risen, and the one that would, add nothing."""
+    while ends and ends[-1][1] in risen:
+        ends.pop()
+    at = -2 if ends and ends[-1][1] == rising else -1
+    return ends[at][0] if len(ends) >= -at else 0.0
+
+
+def _led_a(seat: Seat) -> float:
+    """Return the most that it draws per phase while its limit holds."""
+    return max(seat.bound.held_a, *seat.bound.in_flight, 0.0)
+
+
+def _is_led(seat: Seat) -> bool:
+    """Return whether a limit of its transaction holds it, which ends sooner than announced by an event of its own only.
+
+    One that runs out is announced: its renewal at a third of the validity is not answered, and it counts in full.
+    """
+    facts = seat.facts
+    known = seat.bound.limit_a is not None and facts.transaction is not None
+    return seat.fixed is None and known and facts.vehicle in PLUGGED_IN
+
+
+def _limits(wishes: Sequence[Seat], slack: list[float], now: float) -> dict[str, float]:
+    """Return the limits that may be raised beside all that may flow: connector → amps per phase."""
+    rising = _with_room_to_rise(slack, wishes)
     if not rising:
         return {}
     members: dict[tuple[int, float, float, float], list[Seat]] = {}
@@ -97,14 +184,13 @@ def _limits(snapshot: Snapshot, seats: Mapping[str, Seat], slack: list[float]) -
     return raises
 
 
-def _with_room_to_rise(slack: list[float], wishes: list[Seat], now: float) -> list[Seat]:
+def _with_room_to_rise(slack: list[float], wishes: Sequence[Seat]) -> list[Seat]:
     """Return who can have at least its minimum, in queue order; `slack` is what is left after that."""
-    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served(now), s.memory.came_at, s.connector.connector_id))
     rising: list[Seat] = []
     for seat in wishes:
         rows = seat.rows
         extra = max(seat.worst, seat.lower) - seat.worst
-        # A row that is committed beyond its ceiling lets nobody rise, not even to what is counted already.
+        # A row that is committed beyond its ceiling lets nobody rise here, not even to what is counted already.
         if any(slack[row] < extra * rows.count(row) - ROUNDING_A for row in rows):
             continue
         if extra:

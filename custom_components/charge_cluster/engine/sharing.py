@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 
 from .admission import RESTART_ROOM_A, Candidate, Places, admit, turn_of
 from .allocation import ROUNDING_A, Claim, fair_shares
@@ -31,6 +30,7 @@ def admit_candidates(
     new_turn = (
         not snapshot.starting and memory.turn is not None and turn_of(snapshot.wall, snapshot.on_time_s) != memory.turn
     )
+    _keep_free_for_one(room, sharing, budget, sums)
     left = [amps - held for amps, held in zip(room, reserve, strict=True)]
     for seat in candidates:
         # What a candidate reserves is taken by `admit` itself.
@@ -48,14 +48,11 @@ def _queue_newcomers(candidates: Sequence[Seat], now: float, *, admitted: bool) 
     least = min((seat.memory.served(now) for seat in candidates if seat.memory.queued), default=0.0)
     for seat in newcomers:
         before = seat.memory
-        placed = admitted and not before.holds_place
-        seat.memory = replace(
-            before,
-            queued=True,
-            served_s=least,
-            holds_place=before.holds_place or admitted,
-            place_since=now if placed else before.place_since,
-        )
+        if before.holds_place:
+            place_since: float | None = before.place_since
+        else:
+            place_since = now if admitted else None
+        seat.memory = before.entering(least, place_since=place_since)
 
 
 def _free(budget: Budget, sums: Sums) -> list[float]:
@@ -80,22 +77,39 @@ def _free(budget: Budget, sums: Sums) -> list[float]:
 def _reserves_that_fit(room: Sequence[float], sharing: Sequence[Seat], budget: Budget, sums: Sums) -> list[float]:
     """Return what is reserved per row; nothing for vehicles that hang on a row where not even their fallbacks fit.
 
-    The base load is then above the declared worst: the proof of the fallback is broken, which is shown, and all that
-    can be done is to tell vehicles less than their fallback, and nobody more than its minimum.
+    The base load is then above the declared worst, or a charger disobeys: the proof of the fallback is broken, which is
+    shown, and all that can be done is to tell vehicles less than their fallback, and nobody more than its minimum.
     """
     broken = {row for row, amps in enumerate(sums.reserve) if amps > 0.0 and amps > room[row] + ROUNDING_A}
     if not broken:
         return sums.reserve
     reserve = [0.0] * len(room)
     for seat in sharing:
-        if not broken.isdisjoint(seat.share_rows):
-            seat.reserve = 0.0
-            seat.scarce = True
+        hangs_on = broken.intersection(seat.share_rows)
+        if hangs_on:
+            seat.reserve, seat.scarce = 0.0, True
+            seat.row = min(hangs_on)
         elif seat.reserve:
             for row in seat.share_own:
                 reserve[row] += seat.reserve
     budget.layout.climb(reserve)
     return reserve
+
+
+def _keep_free_for_one(room: list[float], sharing: Sequence[Seat], budget: Budget, sums: Sums) -> None:
+    """Take one fallback out of rows where not even the fallbacks fit, so that it fits beside those with a place.
+
+    Who has no place may go to its fallback by itself (it reboots, its vehicle is changed). The margin serves as well.
+    """
+    largest: dict[int, float] = {}
+    for seat in sharing:
+        if seat.scarce:
+            rows, amps = seat.share_rows, min(seat.reserved, seat.lower)
+            for row in rows:
+                largest[row] = max(largest.get(row, 0.0), amps * rows.count(row))
+    for row, amps in largest.items():
+        if sums.reserve[row] > room[row] + ROUNDING_A:
+            room[row] -= max(0.0, amps - budget.margin[row])
 
 
 def _all_fit(room: Sequence[float], reserve: Sequence[float], candidates: Sequence[Seat], budget: Budget) -> bool:

@@ -85,6 +85,24 @@ class ConnectorMemory:
     conduct: Conduct = FAITHFUL
     """Whether it keeps its limits."""
 
+    def entering(self, served_s: float, *, place_since: float | None) -> ConnectorMemory:
+        """Return the memory after it entered the queue, with a place or without.
+
+        Spelled out: a whole car park may plug in within one pass, and `replace` costs twice as much.
+        """
+        return ConnectorMemory(
+            since=self.since,
+            came_at=self.came_at,
+            transaction=self.transaction,
+            appetite=self.appetite,
+            queued=True,
+            holds_place=place_since is not None,
+            place_since=self.place_since if place_since is None else place_since,
+            lost_place_at=self.lost_place_at,
+            served_s=served_s,
+            conduct=self.conduct,
+        )
+
     def served(self, now: float) -> float:
         """Return how long it has had a place in all, in seconds."""
         return self.served_s + (now - self.place_since) if self.holds_place else self.served_s
