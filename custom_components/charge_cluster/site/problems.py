@@ -18,6 +18,9 @@ class ProblemKey(StrEnum):
     """The problems that there are."""
 
     FALLBACK_DOES_NOT_FIT = "fallback_does_not_fit"
+    FALLBACK_ABOVE_NEUTRAL = "fallback_above_neutral"
+    FALLBACK_ABOVE_UNBALANCE = "fallback_above_unbalance"
+    FALLBACK_ABOVE_POWER = "fallback_above_power"
     FALLBACK_UNPROVED = "fallback_unproved"
     BASE_LOAD_UNDECLARED = "base_load_undeclared"
     METER_STALE = "meter_stale"

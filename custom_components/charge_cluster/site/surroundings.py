@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from ..engine.controller import Decision
+from ..engine.fallback_proof import Ceiling
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
 from ..engine.obedience import FAITHFUL, Obedience
@@ -18,7 +19,7 @@ from .exposure import Exposures
 from .grid_rules import PASS_S, WIRE_S, fail_safe_time
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
-from .proof import amps_text
+from .proof import KILO, amps_text
 from .readings import guard_timeouts, guards
 from .records import SiteRecords
 from .settings import SiteSettings
@@ -27,7 +28,13 @@ from .views import G100_ALLOWED_S, CircuitView
 REFUSED_OFTEN = 3
 """A limit refused so often in a row is a problem that a person must look at."""
 
-UNPROVED_FOR_S = 60.0
+SHORTFALLS: Mapping[Ceiling, ProblemKey] = {
+    Ceiling.RATING: ProblemKey.FALLBACK_DOES_NOT_FIT,
+    Ceiling.NEUTRAL: ProblemKey.FALLBACK_ABOVE_NEUTRAL,
+    Ceiling.UNBALANCE: ProblemKey.FALLBACK_ABOVE_UNBALANCE,
+    Ceiling.POWER: ProblemKey.FALLBACK_ABOVE_POWER,
+}
+"""What it is called where a fallback does not fit below a ceiling."""
 
 
 def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is known
@@ -138,14 +145,15 @@ def _circuit_problems(decision: Decision, names: Mapping[str, str]) -> list[Prob
     found = []
     for circuit_id, circuit in decision.circuits.items():
         named = {"circuit": names.get(circuit_id, circuit_id)}
-        if not circuit.proof.fits:
-            figures = named | {"excess": amps_text(circuit.proof.excess_a), "worst": amps_text(max(circuit.proof.amps))}
+        for shortfall in circuit.proof.shortfalls:
+            in_kilo = KILO if shortfall.ceiling is Ceiling.POWER else 1.0
+            figures = {"worst": shortfall.total, "most": shortfall.most, "excess": shortfall.excess}
             found.append(
                 Problem(
-                    key=ProblemKey.FALLBACK_DOES_NOT_FIT,
+                    key=SHORTFALLS[shortfall.ceiling],
                     subject=circuit_id,
                     severity=Severity.ERROR,
-                    placeholders=figures,
+                    placeholders=named | {name: amps_text(figure / in_kilo) for name, figure in figures.items()},
                 )
             )
         if not circuit.proof.declared:
