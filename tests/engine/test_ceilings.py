@@ -337,6 +337,15 @@ def test_measured_generation_hides_only_what_it_feeds_in() -> None:
     assert max(stage.load_a("supply")) <= 100.0 - 30.0
 
 
+def test_generation_that_is_measured_above_what_was_declared_hides_what_it_feeds_in() -> None:
+    stage = full(with_supply(busy(4, rating_a=100.0), generation_a=all_phases(10.0)))
+    stage.generation = MeterReading(
+        circuit_id="supply", amps=all_phases(30.0), measured_at=0.0, timeout_s=1e9, scope=MeterScope.GENERATION
+    )
+    stage.run(180.0)
+    assert 50.0 < max(stage.load_a("supply")) <= 100.0 - 30.0
+
+
 # After an outage ------------------------------------------------------------------------------------------------------
 
 

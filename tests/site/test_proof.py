@@ -165,7 +165,7 @@ def test_generation_that_is_granted_credit_hides_nothing() -> None:
         ({"neutral_a": 8.0, "margin_a": 10.0}, "impossible_neutral"),
         ({"unbalance_a": 0.0}, "impossible_unbalance"),
         ({"unbalance_a": -1.0}, "impossible_unbalance"),
-        ({"power_kva": 3.45}, "impossible_power"),
+        ({"power_kva": 3.79}, "impossible_power"),
         ({"power_kva": -2.0}, "impossible_power"),
         ({"demand_kw": 0.0}, "impossible_demand"),
         ({"demand_kw": math.inf}, "impossible_demand"),
@@ -190,7 +190,7 @@ def test_impossible_figures_are_refused_by_name(changes: dict[str, Any], key: st
     [
         {"neutral_a": 5.1},
         {"unbalance_a": 0.1},
-        {"power_kva": 3.5},
+        {"power_kva": 3.8},
         {"demand_kw": 0.1, "demand_window_min": 60},
         {"generation_a": NO_AMPS},
         {"device": a_device(DeviceKind.MCB_B, 125.0)},

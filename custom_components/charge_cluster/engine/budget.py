@@ -188,17 +188,15 @@ def _declared(amps: PhaseAmps) -> _Load:
 
 
 def _hidden(snapshot: Snapshot, circuit: Circuit) -> PhaseAmps:
-    """Return the load that generation on a circuit may cover now: what is measured of it, or all that it could."""
+    """Return the load that generation on a circuit may cover now: what is measured of it, or all that it could.
+
+    What is measured counts where it is more than was declared, too: so much load is hidden.
+    """
     reading = snapshot.generation.get(circuit.circuit_id)
-    most = circuit.generation_a
     if reading is None or snapshot.now - reading.measured_at > reading.timeout_s:
-        return most
+        return circuit.generation_a
     fed = reading.amps
-    return (
-        min(max(fed[0], 0.0), most[0]),
-        min(max(fed[1], 0.0), most[1]),
-        min(max(fed[2], 0.0), most[2]),
-    )
+    return (max(fed[0], 0.0), max(fed[1], 0.0), max(fed[2], 0.0))
 
 
 # Other ceilings than those of the phases ------------------------------------------------------------------------------

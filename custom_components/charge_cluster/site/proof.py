@@ -18,7 +18,6 @@ from ..engine.fallback_proof import Ceiling, FallbackProof, Shortfall, fallback_
 from ..engine.model import (
     HIGHEST_VOLTAGE_V,
     NO_AMPS,
-    NOMINAL_VOLTAGE_V,
     PHASES,
     Circuit,
     Connector,
@@ -262,7 +261,8 @@ def _figure_faults(circuit: CircuitSettings) -> Iterator[SettingsFault]:
         )
 
     margin = margin_of(circuit)
-    least_kva = len(PHASES) * NOMINAL_VOLTAGE_V * margin / KILO
+    # As the engine counts it where nobody measures the voltage: with less, nothing would ever be left for vehicles.
+    least_kva = len(PHASES) * HIGHEST_VOLTAGE_V * margin / KILO
     if circuit.neutral_a is not None and not margin < circuit.neutral_a < math.inf:
         yield fault("impossible_neutral", "neutral", neutral=circuit.neutral_a, margin=margin)
     if circuit.unbalance_a is not None and not 0 < circuit.unbalance_a < math.inf:
