@@ -44,6 +44,7 @@ GIVEN = {
         "allowed": "60",
         "timeout": "10",
     },
+    ProblemKey.G100_FALLBACK_TOO_HIGH: {"circuit": "Cluster B", "cap": "40 A", "worst": "52 A", "excess": "12 A"},
     ProblemKey.OVERLOAD_EXPOSURE: {"circuit": "Cluster B", "device": "gG 63", "share": "55"},
     ProblemKey.ROTATION_MISMATCH: TESTED | {"found": "L2", "configured": "L1, L2, L3", "own": "L1"},
     ProblemKey.FALLBACK_NOT_KEPT: TESTED | {"found": "32", "fallback": "6", "maximum": "32"},

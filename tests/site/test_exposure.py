@@ -33,7 +33,7 @@ def showing(load_a: PhaseAmps | None) -> Decision:
         ev_load_a=NO_AMPS,
         worst_case_a=NO_AMPS,
         headroom_a=NO_AMPS,
-        proof=FallbackProof(amps=NO_AMPS, shortfalls=(), declared=True),
+        proof=FallbackProof(amps=NO_AMPS, fallbacks=NO_AMPS, shortfalls=(), declared=True),
         limited=False,
         stale=load_a is None,
         waiting=0,

@@ -49,6 +49,8 @@ class FallbackProof:
 
     amps: PhaseAmps
     """Fallbacks plus the declared worst base load."""
+    fallbacks: PhaseAmps
+    """What of it are fallbacks."""
     shortfalls: tuple[Shortfall, ...]
     """The ceilings that this would break, each once."""
     declared: bool
@@ -83,6 +85,7 @@ def _proof(circuit: Circuit, fallbacks: PhaseAmps) -> FallbackProof:
     total = plus(declared, fallbacks)
     return FallbackProof(
         amps=total,
+        fallbacks=fallbacks,
         shortfalls=tuple(s for s in _loads(circuit, fallbacks, total) if s.excess > SAME_A),
         declared=circuit.declared_base_load_a is not None or circuit.parent_id is not None,
     )

@@ -28,6 +28,7 @@ class ProblemKey(StrEnum):
     METER_MISSING = "meter_missing"
     GENERATION_UNSEEN = "generation_unseen"
     G100_TOO_SLOW = "g100_too_slow"
+    G100_FALLBACK_TOO_HIGH = "g100_fallback_too_high"
     OVERLOAD_EXPOSURE = "overload_exposure"
     LIMIT_IGNORED = "limit_ignored"
     FOREIGN_LIMIT = "foreign_limit"
