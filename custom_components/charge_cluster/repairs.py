@@ -31,6 +31,11 @@ PASSING: Mapping[ProblemKey, str] = {
     ProblemKey.METER_UNREACHABLE: "meter",
     ProblemKey.GENERATION_UNSEEN: "meter",
     ProblemKey.FALLBACK_UNPROVED: "fallback",
+    ProblemKey.FALLBACK_DOES_NOT_FIT: "fallback",
+    ProblemKey.FALLBACK_ABOVE_NEUTRAL: "fallback",
+    ProblemKey.FALLBACK_ABOVE_UNBALANCE: "fallback",
+    ProblemKey.FALLBACK_ABOVE_POWER: "fallback",
+    ProblemKey.G100_FALLBACK_TOO_HIGH: "fallback",
     ProblemKey.HOST_CLOCK: "clock",
 }
 """The faults that often pass by themselves, by what is at fault: a meter that is now unreachable and now stale is out

@@ -169,6 +169,35 @@ async def test_all_are_accepted_or_none(
     assert identities_of(entry) == ["CP1"]
 
 
+@pytest.mark.parametrize(
+    ("told", "said"),
+    [
+        (
+            {"neutral": 40.0},
+            "2 × 16 A of fallback + 10 A declared base load on one phase exceed the neutral's 40 A of Depot by 2 A",
+        ),
+        (
+            {"unbalance": 20.0},
+            "2 × 16 A of fallback on one phase alone exceed the 20 A unbalance limit of Depot by 12 A",
+        ),
+        (
+            {"power": 30.0},
+            "At 253 V, Depot could carry 31.9 kVA if everything died",
+        ),
+    ],
+)
+async def test_fallbacks_that_another_ceiling_does_not_hold_are_refused_with_the_figures(
+    hass: HomeAssistant, told: dict[str, Any], said: str
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), **told))
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await accept(hass, "CP1", "CP2", fallback=16)
+
+    assert str(refused.value).startswith(f"This does not fit: {said}")
+    assert identities_of(entry) == []
+
+
 async def test_a_site_of_one_phase_cannot_have_three(hass: HomeAssistant) -> None:
     entry = await set_up(hass, a_site(free_port(), phases="1"))
 

@@ -87,9 +87,26 @@ async def test_g100_stays_at_its_end_and_tells_whether_it_is_in_time(hass: HomeA
         "reaction_s": 15.0,
         "total_s": 55.0,
         "allowed_s": 60.0,
+        "fallbacks_fit": True,
         "fits": True,
     }
     assert (await cap(hass, entry, source="g100", current_a=50, after="lift"))["caps"][0]["after"] == "lift"
+
+
+async def test_g100_does_not_fit_where_fallbacks_would_stay_above_it(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1", fallback=6.0, maximum=32.0)))
+    site = entry.runtime_data.site
+    while not site.circuits:
+        await hass.async_block_till_done(wait_background_tasks=True)
+
+    # Its fallback is not confirmed yet: beside 10 A of the building it counts at its maximum.
+    low = await cap(hass, entry, source="g100", current_a=41)
+    high = await cap(hass, entry, source="g100", current_a=42)
+
+    assert [(told["g100"]["fallbacks_fit"], told["g100"]["fits"]) for told in (low, high)] == [
+        (False, False),
+        (True, True),
+    ]
 
 
 async def test_all_that_holds_a_circuit_is_told_the_lowest_first(hass: HomeAssistant) -> None:

@@ -140,6 +140,29 @@ def test_a_neutral_carries_at_most_the_largest_difference_between_two_phases(loa
     assert neutral_a(load) <= max(load) - min(load) + 1e-6
 
 
+# Fallbacks below them -------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("plugged", [3, 6])
+@pytest.mark.parametrize(
+    "ceiling", [{"neutral_a": 38.0}, {"power_va": 38.0 * HIGHEST_V}, {"unbalance_a": 38.0}, {"neutral_a": 41.0}]
+)
+def test_fallbacks_that_fit_a_ceiling_are_kept_though_they_need_its_margin(
+    plugged: int, ceiling: dict[str, float]
+) -> None:
+    connectors = (a_connector(key, rotation=(0,), fallback_a=6.0) for key in named(6))
+    supply = replace(a_circuit(rating_a=200.0, declared_a=0.0), **ceiling)  # type: ignore[arg-type]  # by name
+    stage = a_stage(*connectors, circuits=(supply,), base_load=lambda _: NO_AMPS)
+    for key in named(plugged):
+        stage.plug(key, Car(phases=1))
+    stage.run(120.0)
+
+    assert stage.decision is not None
+    assert stage.decision.circuits["supply"].proof.fits
+    assert all(stage.drawn()[key] >= 6.0 for key in named(plugged))
+    assert stage.load_a("supply")[0] <= 38.0
+
+
 # Demand ---------------------------------------------------------------------------------------------------------------
 
 
@@ -312,6 +335,15 @@ def test_measured_generation_hides_only_what_it_feeds_in() -> None:
     stage.generation = None
     stage.run(60.0)
     assert max(stage.load_a("supply")) <= 100.0 - 30.0
+
+
+def test_generation_that_is_measured_above_what_was_declared_hides_what_it_feeds_in() -> None:
+    stage = full(with_supply(busy(4, rating_a=100.0), generation_a=all_phases(10.0)))
+    stage.generation = MeterReading(
+        circuit_id="supply", amps=all_phases(30.0), measured_at=0.0, timeout_s=1e9, scope=MeterScope.GENERATION
+    )
+    stage.run(180.0)
+    assert 50.0 < max(stage.load_a("supply")) <= 100.0 - 30.0
 
 
 # After an outage ------------------------------------------------------------------------------------------------------

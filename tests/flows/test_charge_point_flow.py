@@ -115,6 +115,34 @@ async def test_a_fallback_that_does_not_fit_is_refused_with_the_figures(hass: Ho
 
 
 @pytest.mark.parametrize(
+    ("told", "key", "excess"),
+    [
+        ({"neutral": 35.0}, "fallback_above_neutral", "7"),
+        ({"unbalance": 20.0}, "fallback_above_unbalance", "12"),
+        ({"power": 30.0}, "fallback_above_power", "1.9"),
+    ],
+)
+async def test_a_fallback_that_another_ceiling_does_not_hold_is_refused_at_its_field(
+    hass: HomeAssistant, told: dict[str, Any], key: str, excess: str
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1", fallback=16.0), **told))
+
+    step = await begun(hass, entry, filled_in(name="Place 2", identity="CP2", fallback=16))
+
+    assert step["errors"] == {"fallback": key}
+    assert step["description_placeholders"]["excess"] == excess
+
+
+async def test_without_a_fallback_given_a_thin_neutral_leaves_none(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), neutral=20.0))
+
+    for number in (1, 2):
+        await confirmed(hass, await begun(hass, entry, filled_in(name=f"Place {number}", identity=f"CP{number}")))
+
+    assert [point.fallback_a for point in entry.runtime_data.site.settings.charge_points] == [0.0, 0.0]
+
+
+@pytest.mark.parametrize(
     ("wrong", "errors"),
     [
         ({"name": " "}, {"name": "name_missing"}),

@@ -123,6 +123,41 @@ async def test_a_rating_below_the_fallbacks_is_refused_with_the_figures(hass: Ho
     }
 
 
+async def test_a_neutral_below_the_fallbacks_is_refused_with_the_figures(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B", rating=63.0, base_load=7.0)))
+    below = subentry_called(entry, "Cluster B").subentry_id
+    await add(hass, entry, *(a_charge_point(f"CP{n}", cluster=below, fallback=16.0) for n in (1, 2)))
+
+    form = filled_in(rating=63, base_load=7, advanced={"neutral": 35})
+    result = await changed(hass, entry, "Cluster B", form)
+
+    assert result["errors"] == {"base": "fallback_above_neutral"}
+    assert result["description_placeholders"] == {
+        "fallback": "2 × 16 A",
+        "base_load": "7",
+        "neutral": "35",
+        "circuit": "Cluster B",
+        "excess": "4",
+    }
+    assert entry.runtime_data.site.settings.circuits[1].neutral_a is None
+
+
+async def test_an_unbalance_limit_below_the_fallbacks_is_refused_and_0_a_fits(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B", rating=63.0)))
+    below = subentry_called(entry, "Cluster B").subentry_id
+    await add(hass, entry, a_charge_point("CP1", cluster=below, fallback=16.0))
+    form = filled_in(rating=63, advanced={"unbalance": 10})
+
+    refused = await changed(hass, entry, "Cluster B", form)
+    assert refused["errors"] == {"base": "fallback_above_unbalance"}
+    assert refused["description_placeholders"]["excess"] == "6"
+
+    hass.config_entries.async_remove_subentry(entry, subentry_called(entry, "CP1").subentry_id)
+    await add(hass, entry, a_charge_point("CP2", cluster=below, fallback=0.0))
+    taken = await changed(hass, entry, "Cluster B", form)
+    assert taken["reason"] == "reconfigure_successful"
+
+
 async def test_a_cluster_may_be_told_in_full(hass: HomeAssistant) -> None:
     entry = await set_up(hass, a_site(free_port()))
     figures = {"neutral": 35, "unbalance": 20, "power": 25, "demand": 20, "demand_window": "30", "generation": 10}

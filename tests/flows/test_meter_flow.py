@@ -226,7 +226,7 @@ async def test_a_meter_is_moved_to_another_circuit(hass: HomeAssistant) -> None:
 
 
 async def test_beside_its_guard_a_circuit_may_have_one_meter_of_its_generation(hass: HomeAssistant) -> None:
-    entry = await set_up(hass, a_site(free_port(), a_meter("Old meter", CURRENTS)))
+    entry = await set_up(hass, a_site(free_port(), a_meter("Old meter", CURRENTS), generation=20.0))
 
     first = await added(hass, entry, "entities", entity_form(name="Roof", currents=CURRENTS, scope="generation"))
     second = await added(hass, entry, "entities", entity_form(name="Battery", scope="generation"))
@@ -234,6 +234,16 @@ async def test_beside_its_guard_a_circuit_may_have_one_meter_of_its_generation(h
     assert first["type"] is FlowResultType.CREATE_ENTRY
     assert [meter.scope for meter in entry.runtime_data.site.settings.meters] == ["everything", "generation"]
     assert second["errors"] == {"circuit": "generation_measured"}
+
+
+async def test_a_meter_of_generation_needs_to_know_what_counts_while_it_is_silent(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+
+    result = await added(hass, entry, "entities", entity_form(name="Roof", scope="generation"))
+
+    assert result["errors"] == {"circuit": "generation_undeclared"}
+    assert result["description_placeholders"]["circuit"] == "Depot"
+    assert entry.runtime_data.site.settings.meters == ()
 
 
 async def test_a_meter_of_generation_does_not_keep_a_guard_out(hass: HomeAssistant) -> None:

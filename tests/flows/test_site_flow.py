@@ -142,6 +142,19 @@ async def test_a_rating_that_the_fallbacks_do_not_fit_is_refused(hass: HomeAssis
     assert entry.runtime_data.site.settings.circuits[0].rating_a == (63.0, 63.0, 63.0)
 
 
+async def test_a_neutral_that_the_fallbacks_do_not_fit_is_refused(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", fallback=16.0)))
+
+    flow = await entry.start_reconfigure_flow(hass)
+    form = filled_in(port, base_load=20, advanced={"neutral": 30})
+    result = await hass.config_entries.flow.async_configure(flow["flow_id"], form)
+
+    assert result["errors"] == {"base": "fallback_above_neutral"}
+    assert result["description_placeholders"] is not None
+    assert result["description_placeholders"]["excess"] == "6"
+    assert entry.runtime_data.site.settings.circuits[0].neutral_a is None
+
+
 async def test_a_supply_may_be_told_in_full(hass: HomeAssistant) -> None:
     figures = {"neutral": 50, "power": 43, "demand": 40, "generation": 20, "generation_credit": True}
     fuse = {"device_kind": "fuse_gg", "device_rated": 63}

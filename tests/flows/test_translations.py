@@ -121,7 +121,7 @@ CIRCUIT_FAULTS = {key for key in PROOF | TREE if key not in {"duplicate_identity
 
 
 def test_the_keys_of_faults_were_found() -> None:
-    assert {"fallback_does_not_fit", "impossible_range", "impossible_neutral"} <= PROOF
+    assert {"fallback_does_not_fit", "fallback_above_neutral", "impossible_range", "impossible_neutral"} <= PROOF
     assert "own_ancestor" in TREE
 
 
@@ -165,7 +165,9 @@ def test_placeholders_of_a_fault_are_those_that_it_brings() -> None:
         "impossible_device": {"circuit", "rated", "most"},
         "rating_above_device": {"circuit", "rated", "rating"},
         "impossible_device_settings": {"circuit"},
-        "fallback_above_power": {"circuit", "total", "power", "excess"},
+        "fallback_above_neutral": {"fallback", "base_load", "neutral", "circuit", "excess"},
+        "fallback_above_unbalance": {"fallback", "unbalance", "circuit", "excess"},
+        "fallback_above_power": {"fallback", "circuit", "total", "power", "excess", "voltage"},
         "impossible_stagger": {"stagger", "most"},
         "own_ancestor": {"circuit"},
         "unknown_parent": {"circuit"},

@@ -3,7 +3,9 @@
 import json
 import re
 import string
+from collections.abc import Mapping
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from homeassistant.const import STATE_UNAVAILABLE
@@ -23,7 +25,10 @@ from .stage import METER_ENTITIES, REPOSITORY, Repairs, next_tick, sentences
 CONNECTOR = {"charge_point": "CP1", "connector": "1", "maximum": "32", "fallback": "6"}
 TESTED = {"charge_point": "CP1", "connector": "1"}
 GIVEN = {
-    ProblemKey.FALLBACK_DOES_NOT_FIT: {"circuit": "Cluster B", "excess": "5", "worst": "68"},
+    ProblemKey.FALLBACK_DOES_NOT_FIT: {"circuit": "Cluster B", "excess": "5", "worst": "68", "most": "63"},
+    ProblemKey.FALLBACK_ABOVE_NEUTRAL: {"circuit": "Cluster B", "excess": "5", "worst": "45", "most": "40"},
+    ProblemKey.FALLBACK_ABOVE_UNBALANCE: {"circuit": "Cluster B", "excess": "4", "worst": "24", "most": "20"},
+    ProblemKey.FALLBACK_ABOVE_POWER: {"circuit": "Cluster B", "excess": "1.5", "worst": "44.5", "most": "43"},
     ProblemKey.FALLBACK_UNPROVED: CONNECTOR,
     ProblemKey.BASE_LOAD_UNDECLARED: {"circuit": "Cluster B"},
     ProblemKey.METER_STALE: {"meter": "Main", "fault": "currents (nan, 0, 0)"},
@@ -39,6 +44,7 @@ GIVEN = {
         "allowed": "60",
         "timeout": "10",
     },
+    ProblemKey.G100_FALLBACK_TOO_HIGH: {"circuit": "Cluster B", "cap": "40 A", "worst": "52 A", "excess": "12 A"},
     ProblemKey.OVERLOAD_EXPOSURE: {"circuit": "Cluster B", "device": "gG 63", "share": "55"},
     ProblemKey.ROTATION_MISMATCH: TESTED | {"found": "L2", "configured": "L1, L2, L3", "own": "L1"},
     ProblemKey.FALLBACK_NOT_KEPT: TESTED | {"found": "32", "fallback": "6", "maximum": "32"},
@@ -269,6 +275,43 @@ async def test_a_fallback_is_unproved_until_the_charge_point_confirms_it(
     await dial(port, "CP1")
 
     await shown.goes("fallback_unproved")
+
+
+CEILINGS: Mapping[str, tuple[dict[str, Any], str, str]] = {
+    "fallback_does_not_fit": ({"rating": 40.0}, "up to 42 A", "2 A more than its rating"),
+    "fallback_above_neutral": ({"neutral": 30.0}, "up to 42 A", "12 A more than the 30 A"),
+    "fallback_above_unbalance": ({"unbalance": 20.0}, "with 32 A more", "12 A more than the unbalance limit of 20 A"),
+    "fallback_above_power": ({"power": 31.0}, "up to 31.9 kVA", "0.9 kVA more than its 31 kVA"),
+}
+"""Ceilings that the fallback of a charge point fits and its maximum of 32 A beside a base load of 10 A does not."""
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("key", CEILINGS)
+async def test_a_fallback_that_is_not_confirmed_may_break_any_ceiling_until_it_is(
+    hass: HomeAssistant, shown: Repairs, dial: Dial, key: str
+) -> None:
+    told, worst, excess = CEILINGS[key]
+    await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", fallback=6.0), **told))
+    issue = await shown.appears(key)
+    assert issue.severity is ir.IssueSeverity.ERROR
+    assert shown.issues.keys() == {key, "fallback_unproved"}
+    assert worst in shown.told(key)
+    assert excess in shown.told(key)
+
+    await dial(port, "CP1")
+
+    await shown.goes(key)
+
+
+async def test_a_newcomer_raises_no_alarm_for_the_seconds_until_its_fallback_is_confirmed(
+    hass: HomeAssistant, shown: Repairs
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1", fallback=6.0), unbalance=20.0))
+    await next_tick(entry.runtime_data.site)
+
+    assert ProblemKey.FALLBACK_ABOVE_UNBALANCE in {problem.key for problem in entry.runtime_data.site.problems()}
+    assert shown.issues == {}
 
 
 async def test_limits_that_are_refused_are_told_until_one_is_accepted(

@@ -56,6 +56,7 @@ def a_picture(circuit_id: str = "supply", **changes: Any) -> CircuitView:
         headroom_a=(30.0,) * 3,
         worst_case_a=(40.0,) * 3,
         if_all_dies_a=(38.0, 32.0, 32.0),
+        fallbacks_a=(6.0, 0.0, 0.0),
         fallback_fits=True,
         limited=False,
         stale=False,

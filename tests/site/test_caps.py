@@ -2,16 +2,17 @@
 
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given, strategies as st
 
-from custom_components.charge_cluster.engine.model import Limit, Reason
+from custom_components.charge_cluster.engine.model import NO_AMPS, Limit, Reason
 from custom_components.charge_cluster.site.cap import Afterwards, Cap, CapSource
 from custom_components.charge_cluster.site.caps import MOST_SOURCES, Caps, NoSuchCap, TooManySources
-from custom_components.charge_cluster.site.grid_rules import section_14a_minimum_w
+from custom_components.charge_cluster.site.grid_rules import fallback_excess, section_14a_minimum_w
 from custom_components.charge_cluster.site.problems import ProblemKey
-from custom_components.charge_cluster.site.views import FailSafeTime
+from custom_components.charge_cluster.site.views import CapView, FailSafeTime
 from tests.site.physical import Notebook, PhysicalSite, a_site
 from tests.virtual_time import START_WALL, VirtualLoop, run_virtually
 
@@ -235,9 +236,9 @@ def test_caps_of_circuits_that_are_gone_are_forgotten(stage: Stage) -> None:
 # In a site ------------------------------------------------------------------------------------------------------------
 
 
-def play(story: Callable[[PhysicalSite], Awaitable[None]], *, points: int = 4) -> None:
+def play(story: Callable[[PhysicalSite], Awaitable[None]], *, points: int = 4, fallback_a: float = 0.0) -> None:
     loop = VirtualLoop()
-    physical = a_site(loop, points)
+    physical = a_site(loop, points, fallback_a=fallback_a)
 
     async def whole() -> None:
         await physical.start()
@@ -319,6 +320,23 @@ def test_a_scheme_that_would_be_too_slow_is_told_with_its_figures() -> None:
     play(story)
 
 
+def test_fallbacks_that_stay_above_the_scheme_are_told_with_their_figures() -> None:
+    async def story(site: PhysicalSite) -> None:
+        site.site.caps.hold(replace(OPERATOR, source="g100", amps=70.0, after=Afterwards.KEEP))
+        await site.run(30)
+        [problem] = [each for each in site.site.problems() if each.key is ProblemKey.G100_FALLBACK_TOO_HIGH]
+        # Four times 6 A beside the 60 A that are declared.
+        assert problem.placeholders == {"circuit": "Supply", "cap": "70 A", "worst": "84 A", "excess": "14 A"}
+        site.site.caps.hold(replace(OPERATOR, source="g100", amps=84.0, after=Afterwards.KEEP))
+        await site.run(5)
+        assert ProblemKey.G100_FALLBACK_TOO_HIGH not in {each.key for each in site.site.problems()}
+        site.site.caps.hold(replace(OPERATOR, amps=70.0))
+        await site.run(5)
+        assert ProblemKey.G100_FALLBACK_TOO_HIGH not in {each.key for each in site.site.problems()}
+
+    play(story, fallback_a=6.0)
+
+
 def test_any_other_source_may_be_as_slow_as_it_is() -> None:
     async def story(site: PhysicalSite) -> None:
         site.site.caps.hold(OPERATOR)
@@ -342,6 +360,35 @@ def test_the_floor_of_section_14a(devices: int, kilowatts: float) -> None:
 def test_section_14a_is_about_one_device_at_least() -> None:
     with pytest.raises(ValueError, match="one device"):
         section_14a_minimum_w(0)
+
+
+A_CAP = CapView(
+    circuit_id="supply",
+    source="g100",
+    amps=None,
+    watts=None,
+    vehicles_only=False,
+    expires_at=None,
+    after="keep",
+    lapsed=False,
+)
+FALLBACKS, ALL = (12.0, 0.0, 6.0), (32.0, 90.0, 26.0)
+
+
+@pytest.mark.parametrize(
+    ("cap", "excess"),
+    [
+        ({"amps": 30.0}, 2.0),  # L2 is the building's own
+        ({"amps": 33.0}, 0.0),
+        ({"amps": 10.0, "vehicles_only": True}, 2.0),
+        ({"watts": 37_000.0}, 253.0 * 148.0 - 37_000.0),
+        ({"watts": 4_000.0, "vehicles_only": True}, 253.0 * 18.0 - 4_000.0),
+        ({"watts": 5_000.0, "vehicles_only": True}, 0.0),
+    ],
+)
+def test_what_fallbacks_hold_above_a_cap(cap: dict[str, Any], excess: float) -> None:
+    assert fallback_excess(replace(A_CAP, **cap), FALLBACKS, ALL) == pytest.approx(excess)
+    assert fallback_excess(replace(A_CAP, **cap), NO_AMPS, ALL) == 0.0
 
 
 def test_what_g100_leaves_for_the_meter() -> None:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from custom_components.charge_cluster.engine.model import Reason
+from custom_components.charge_cluster.site.proof import with_fitting_fallbacks
 from tests.site.physical import PhysicalSite, a_site
 from tests.virtual_time import VirtualLoop, run_virtually
 
@@ -18,19 +19,27 @@ def play(
     *,
     base_load_a: float = 20.0,
     single_phase: bool = False,
+    automatic: bool = False,
+    cars: int = 8,
     **told: Any,
 ) -> None:
-    """Play a story of eight cars at a supply of 100 A that is told as it is."""
+    """Play a story of eight charge points at a supply of 100 A that is told as it is.
+
+    Their fallbacks are 0 A, or chosen by what fits (`automatic`).
+    """
     loop = VirtualLoop()
     physical = a_site(loop, 8, base_load_a=base_load_a, single_phase=single_phase)
     supply = replace(physical.settings.circuits[0], **told)
-    physical.settings = replace(physical.settings, circuits=(supply,))
+    points = (replace(point, fallback_automatic=automatic) for point in physical.settings.charge_points)
+    physical.settings = with_fitting_fallbacks(
+        replace(physical.settings, circuits=(supply,), charge_points=tuple(points))
+    )
     physical.site = physical._site()
 
     async def whole() -> None:
         await physical.start()
         await physical.run(5)
-        for index in range(8):
+        for index in range(cars):
             physical.plug(f"P{index + 1}", maximum_a=32.0, phases=1 if single_phase else 3)
         await story(physical)
         await physical.site.stop()
@@ -98,3 +107,17 @@ def test_a_thin_neutral_is_told_as_the_reason() -> None:
         assert sum(view.limit_a for view in plugged) >= 12.0
 
     play(story, single_phase=True, neutral_a=25.0)
+
+
+@pytest.mark.parametrize(
+    "told", [{"unbalance_a": 20.0}, {"neutral_a": 60.0}, {"power_kva": 50.0}, {"demand_kw": 30.0}], ids=str
+)
+def test_fallbacks_that_are_left_to_us_leave_room_for_those_who_charge(told: dict[str, Any]) -> None:
+    """A fallback has its place while nobody charges there; eight times 6 A would fill these ceilings for ever."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(120)
+        assert all(site.truth.outlets[f"P{number}"].drawn[0] >= 6.0 for number in (1, 2, 3))
+        assert site.site.circuits["supply"].fallback_fits
+
+    play(story, automatic=True, cars=3, declared_base_load_a=(20.0,) * 3, **told)

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice, trip_time_s
-from custom_components.charge_cluster.engine.guard import FallbackProof
+from custom_components.charge_cluster.engine.fallback_proof import FallbackProof
 from custom_components.charge_cluster.engine.model import NO_AMPS, PhaseAmps
 from custom_components.charge_cluster.engine.snapshot import CircuitDecision, Decision, Memory
 from custom_components.charge_cluster.site.exposure import Exposures, ExposureView, device_text
@@ -33,7 +33,7 @@ def showing(load_a: PhaseAmps | None) -> Decision:
         ev_load_a=NO_AMPS,
         worst_case_a=NO_AMPS,
         headroom_a=NO_AMPS,
-        proof=FallbackProof(amps=NO_AMPS, excess_a=0.0, declared=True),
+        proof=FallbackProof(amps=NO_AMPS, fallbacks=NO_AMPS, shortfalls=(), declared=True),
         limited=False,
         stale=load_a is None,
         waiting=0,

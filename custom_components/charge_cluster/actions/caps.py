@@ -20,8 +20,9 @@ from ..const import DOMAIN
 from ..coordinator import ChargeClusterConfigEntry
 from ..site.cap import Afterwards, Cap, CapSource
 from ..site.caps import MOST_SOURCES, NoSuchCap, TooManySources
-from ..site.grid_rules import section_14a_minimum_w
-from ..site.views import G100_ALLOWED_S, CapView, FailSafeTime
+from ..site.grid_rules import fallback_excess, section_14a_minimum_w
+from ..site.site import Site
+from ..site.views import G100_ALLOWED_S, CapView, CircuitView, FailSafeTime
 from .fields import posix, text
 from .sentences import spoken
 from .target import circuits_below, the_circuit
@@ -101,7 +102,9 @@ async def set_cap(call: ServiceCall) -> ServiceResponse:
         raise _refused("too_many_caps", most=str(MOST_SOURCES)) from error
     if source == CapSource.G100:
         view = site.circuits.get(circuit_id)
-        answer[CapSource.G100] = None if view is None or view.fail_safe is None else _in_time(view.fail_safe)
+        answer[CapSource.G100] = (
+            None if view is None or view.fail_safe is None else _fails_safe(site, view, view.fail_safe)
+        )
     return _in_force(entry, circuit_id) | answer
 
 
@@ -155,15 +158,21 @@ def _told(cap: CapView) -> JsonObjectType:
     }
 
 
-def _in_time(time: FailSafeTime) -> JsonObjectType:
-    """Return whether EREC G100's time is kept when something fails."""
+def _fails_safe(site: Site, view: CircuitView, time: FailSafeTime) -> JsonObjectType:
+    """Return whether EREC G100's time is kept when something fails, and its ceiling when everything has died."""
+    fallbacks_fit = not any(
+        fallback_excess(cap, view.fallbacks_a, view.if_all_dies_a)
+        for cap in site.caps.of(view.circuit_id)
+        if cap.source == CapSource.G100
+    )
     return {
         "detection_s": time.detection_s,
         "validity_s": time.validity_s,
         "reaction_s": time.reaction_s,
         "total_s": round(time.total_s, 1),
         "allowed_s": G100_ALLOWED_S,
-        "fits": time.fits_g100,
+        "fallbacks_fit": fallbacks_fit,
+        "fits": time.fits_g100 and fallbacks_fit,
     }
 
 

@@ -10,6 +10,7 @@ from .base_load import BaseMemory, follow
 from .demand import DemandMemory, allowed_w, follow_demand
 from .guard import DrawBound
 from .model import (
+    HIGHEST_VOLTAGE_V,
     NO_AMPS,
     NOMINAL_VOLTAGE_V,
     PHASES,
@@ -27,9 +28,6 @@ from .rows import PHASE_ROWS, Layout, total_of
 from .seat import Seat, Sums
 from .snapshot import Memory, Snapshot
 
-HIGHEST_VOLTAGE_V = 1.1 * NOMINAL_VOLTAGE_V
-"""EN 50160: what a public supply may have. Power limits count at it where nobody measures the voltage."""
-
 
 @dataclass(slots=True)
 class Budget:
@@ -45,7 +43,7 @@ class Budget:
     why: dict[int, Reason]
     """Rows that something else than the rating bounds."""
     margin: list[float]
-    """What is kept free below the ceiling; rows of phases only."""
+    """What is kept free below the ceiling, which nothing but fallbacks may take."""
 
 
 @dataclass(slots=True)
@@ -105,7 +103,7 @@ def _phases(circuit: Circuit, load: _Load, cap: _Cap, first: int, budget: Budget
         # Nothing may rest on a base load that nobody has measured since the start.
         prove = 0.0 if load.upper is None else most - max(load.upper[phase], 0.0)
         budget.share[row], budget.prove[row] = min(share, vehicles), min(prove, vehicles)
-        budget.margin[row] = circuit.margin_a[phase]
+        budget.margin[row] = min(share + circuit.margin_a[phase], vehicles) - budget.share[row]
         if cap.amps[phase] < circuit.rating_a[phase] or vehicles < share:
             budget.why[row] = Reason.EXTERNAL_CAP
 
@@ -190,17 +188,15 @@ def _declared(amps: PhaseAmps) -> _Load:
 
 
 def _hidden(snapshot: Snapshot, circuit: Circuit) -> PhaseAmps:
-    """Return the load that generation on a circuit may cover now: what is measured of it, or all that it could."""
+    """Return the load that generation on a circuit may cover now: what is measured of it, or all that it could.
+
+    What is measured counts where it is more than was declared, too: so much load is hidden.
+    """
     reading = snapshot.generation.get(circuit.circuit_id)
-    most = circuit.generation_a
     if reading is None or snapshot.now - reading.measured_at > reading.timeout_s:
-        return most
+        return circuit.generation_a
     fed = reading.amps
-    return (
-        min(max(fed[0], 0.0), most[0]),
-        min(max(fed[1], 0.0), most[1]),
-        min(max(fed[2], 0.0), most[2]),
-    )
+    return (max(fed[0], 0.0), max(fed[1], 0.0), max(fed[2], 0.0))
 
 
 # Other ceilings than those of the phases ------------------------------------------------------------------------------
@@ -214,17 +210,17 @@ def _balance(circuit: Circuit, load: _Load, first: int, budget: Budget) -> None:
     is at most the greatest difference between two phases: three currents of I₁ ≥ I₂ ≥ I₃ at 120° and power factor 1
     add up to √(a² + ab + b²) ≤ a + b with a = I₁ − I₂ and b = I₂ − I₃.
     """
-    ceilings = [] if circuit.unbalance_a is None else [circuit.unbalance_a]
-    if circuit.neutral_a is not None:
-        ceilings.append(circuit.neutral_a - max(circuit.margin_a))
+    unbalance = math.inf if circuit.unbalance_a is None else circuit.unbalance_a
+    neutral = math.inf if circuit.neutral_a is None else circuit.neutral_a
+    most = min(unbalance, neutral - max(circuit.margin_a))
     upper = load.upper
     for phase in PHASES:
         row = first + phase
-        if not ceilings:
+        if most == math.inf:
             budget.share[row] = budget.prove[row] = math.inf
             continue
         others = [other for other in PHASES if other != phase]
-        most = min(ceilings)
+        budget.margin[row] = min(unbalance, neutral) - most
         budget.share[row] = most - load.believed[phase] + min(load.believed[other] for other in others)
         budget.prove[row] = 0.0 if upper is None else most - upper[phase] + min(load.least[other] for other in others)
         budget.why[row] = Reason.PHASE_BALANCE
@@ -243,19 +239,24 @@ def _power(  # noqa: PLR0917 - one call, from the stage above
     """Set what the sum of the phases has for vehicles, in amps."""
     row = first + PHASE_ROWS
     volts = _highest_voltage(snapshot, circuit.circuit_id)
-    most, why = math.inf, None
+    margin = total_of(circuit.margin_a)
+    ceiling = most = math.inf
+    why = None
     if circuit.power_va is not None:
-        most = circuit.power_va / volts - total_of(circuit.margin_a)
+        ceiling = circuit.power_va / volts
+        most = ceiling - margin
     if circuit.demand is not None:
         flowing = _flowing_w(snapshot, circuit, load, sums, first, volts)
         before = memory.demands.get(circuit.circuit_id)
         demand = follow_demand(before, circuit.demand, flowing, snapshot.now, snapshot.wall)
         budget.demands[circuit.circuit_id] = demand
         allowed = allowed_w(demand, circuit.demand) / volts
+        ceiling = min(ceiling, allowed)
         if allowed < most:
             most, why = allowed, Reason.DEMAND
     if cap.watts < math.inf:
-        capped = cap.watts / volts - total_of(circuit.margin_a)
+        ceiling = min(ceiling, cap.watts / volts)
+        capped = cap.watts / volts - margin
         if capped < most:
             most, why = capped, Reason.EXTERNAL_CAP
     share = most - total_of(load.believed)
@@ -264,6 +265,8 @@ def _power(  # noqa: PLR0917 - one call, from the stage above
     if vehicles < share:
         why = Reason.EXTERNAL_CAP
     budget.share[row], budget.prove[row] = min(share, vehicles), min(prove, vehicles)
+    if most < math.inf:
+        budget.margin[row] = min(ceiling - total_of(load.believed), vehicles) - budget.share[row]
     if why is not None:
         budget.why[row] = why
 

@@ -1,8 +1,8 @@
 """What may flow at most: the proofs that a ceiling rests on.
 
 The *draw bound* of a connector is the history of proof about one charger: a limit counts from the moment it is sent if
-it is higher, and frees current only after it was accepted *and* a later measurement shows it. The *fallback proof* says
-what a circuit would draw if every controller died now. Who gets what is decided elsewhere.
+it is higher, and frees current only after it was accepted *and* a later measurement shows it. Who gets what is decided
+elsewhere; what flows if every controller dies is in `fallback_proof`.
 """
 
 from __future__ import annotations
@@ -472,23 +472,6 @@ def _held_around(bound: DrawBound, at: float) -> float:
             most = max(most, past.amps)
         until = past.at
     return most
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FallbackProof:
-    """What a circuit would draw if everything died now."""
-
-    amps: PhaseAmps
-    """Fallbacks plus the declared worst base load."""
-    excess_a: float
-    """By how much that is more than the rating on the worst phase; 0 or less: it fits."""
-    declared: bool
-    """Whether a worst base load was declared for the circuit or none is needed."""
-
-    @property
-    def fits(self) -> bool:
-        """Return whether the proof holds."""
-        return self.excess_a <= SAME_A
 
 
 def _hold(bound: DrawBound, held: float, now: float) -> DrawBound:

@@ -21,6 +21,8 @@ NO_AMPS: PhaseAmps = (0.0, 0.0, 0.0)
 PHASES = (0, 1, 2)
 
 NOMINAL_VOLTAGE_V = 230.0
+HIGHEST_VOLTAGE_V = 1.1 * NOMINAL_VOLTAGE_V
+"""EN 50160: what a public supply may have. Power limits count at it where nobody measures the voltage."""
 
 INDUCED_CURRENT_A = 0.5
 """A current below this on a phase is leakage or induction, not a vehicle."""

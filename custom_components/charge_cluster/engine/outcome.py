@@ -6,11 +6,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from .admission import Places, turn_ends, turn_of
-from .budget import HIGHEST_VOLTAGE_V, Budget
+from .budget import Budget
 from .demand import mean_w
-from .guard import FallbackProof
-from .model import NO_AMPS, PHASES, Circuit, Limit, MeterReading, MeterScope, PhaseAmps, Reason, VehicleState, plus
-from .rows import PHASE_ROWS, Layout, total_of
+from .fallback_proof import fallback_proofs
+from .model import NO_AMPS, PHASES, Limit, MeterReading, MeterScope, PhaseAmps, Reason, VehicleState, plus
+from .rows import Layout
 from .seat import Room, Seat, Sums
 from .snapshot import CircuitDecision, Command, ConnectorMemory, Decision, Memory, Snapshot
 
@@ -90,6 +90,7 @@ def _without_place(memory: ConnectorMemory, now: float) -> ConnectorMemory:
 def _circuits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, CircuitDecision]:
     layout = budget.layout
     waiting, charging, limited = _counts(layout, seats)
+    proofs = fallback_proofs(snapshot.site, layout, ((seat.connector, seat.fallback) for seat in seats.values()))
     result: dict[str, CircuitDecision] = {}
     for index, (circuit_id, circuit) in enumerate(snapshot.site.circuits.items()):
         at = index * layout.stride
@@ -109,7 +110,7 @@ def _circuits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sum
             ev_load_a=ev_load,
             worst_case_a=committed,
             headroom_a=(headroom[0], headroom[1], headroom[2]),
-            proof=_proof(circuit, sums.fallback[at : at + layout.stride], layout),
+            proof=proofs[circuit_id],
             limited=index in limited,
             stale=stale,
             waiting=waiting[index],
@@ -144,21 +145,3 @@ def _load(reading: MeterReading | None, base: PhaseAmps | None, ev_load: PhaseAm
     if reading is not None and reading.scope is MeterScope.ALL_BUT_EVS:
         return plus(reading.amps, ev_load)
     return None if base is None else plus(base, ev_load)
-
-
-def _proof(circuit: Circuit, fallbacks: Sequence[float], layout: Layout) -> FallbackProof:
-    """Return what flows if everybody dies; a ceiling on the sum or the balance of phases counts as one on a phase."""
-    declared = circuit.declared_base_load_a or NO_AMPS
-    total = plus(declared, (fallbacks[0], fallbacks[1], fallbacks[2]))
-    excesses = [total[phase] - circuit.rating_a[phase] for phase in PHASES]
-    if layout.power_at is not None and circuit.power_va is not None:
-        most = circuit.power_va / HIGHEST_VOLTAGE_V
-        excesses.append((total_of(declared) + fallbacks[layout.power_at] - most) / PHASE_ROWS)
-    if layout.balance_at is not None and circuit.neutral_a is not None:
-        alone = fallbacks[layout.balance_at : layout.balance_at + PHASE_ROWS]
-        excesses += [declared[phase] + alone[phase] - circuit.neutral_a for phase in PHASES]
-    return FallbackProof(
-        amps=total,
-        excess_a=max(excesses),
-        declared=circuit.declared_base_load_a is not None or circuit.parent_id is not None,
-    )

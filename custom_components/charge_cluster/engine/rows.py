@@ -78,6 +78,10 @@ class Layout:
                 if amps:
                     sums[parent + place] += amps
 
+    def first_row(self, circuit_id: str) -> int:
+        """Return the first row of a circuit: that of its first phase."""
+        return self.stride * self.index_of[circuit_id]
+
     def circuit_of(self, row: int) -> str:
         """Return the circuit that a row belongs to."""
         return self.circuit_ids[row // self.stride]

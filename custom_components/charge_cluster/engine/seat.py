@@ -89,8 +89,6 @@ class Sums:
     """The most that may flow."""
     drawn: list[float]
     """What was measured last; rows of phases only."""
-    fallback: list[float]
-    """What flows if everybody dies."""
     fixed: list[float]
     """What counts whatever is decided."""
     reserve: list[float]
@@ -110,7 +108,7 @@ class Room:
 def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
     """Add up what counts for every row."""
     rows = len(layout)
-    worst, drawn, fallback, fixed, reserve, idle = ([0.0] * rows for _ in range(6))
+    worst, drawn, fixed, reserve, idle = ([0.0] * rows for _ in range(5))
     for seat in seats.values():
         amps, own = seat.worst, seat.own
         for row in own:
@@ -123,17 +121,13 @@ def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
             drawn[first] += l1
             drawn[first + 1] += l2
             drawn[first + 2] += l3
-        if seat.fallback:
-            connector = seat.connector
-            for row in layout.rows_of(connector.circuit_id, connector.phases, balanced=False)[0]:
-                fallback[row] += seat.fallback
         into, amps = (reserve, seat.reserved) if seat.fixed is None else (fixed, seat.fixed)
         if amps:
             for row in seat.share_own:
                 into[row] += amps
-    for sums in (worst, drawn, fallback, fixed, reserve, idle):
+    for sums in (worst, drawn, fixed, reserve, idle):
         layout.climb(sums)
-    return Sums(worst, drawn, fallback, fixed, reserve, idle)
+    return Sums(worst, drawn, fixed, reserve, idle)
 
 
 def _add_idle(seat: Seat, worst: list[float], idle: list[float]) -> None:

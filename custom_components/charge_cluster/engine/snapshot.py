@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 from .appetite import UNKNOWN_APPETITE, Appetite
 from .base_load import BaseMemory
 from .demand import DemandMemory
-from .guard import DrawBound, FallbackProof
+from .fallback_proof import FallbackProof
+from .guard import DrawBound
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
 from .obedience import FAITHFUL, Conduct, LimitForm
 

@@ -6,9 +6,11 @@ Figures of rules change; each stands here with where it comes from, and nowhere 
 from __future__ import annotations
 
 from ..engine.guard import CAR_SETTLING_S
+from ..engine.model import HIGHEST_VOLTAGE_V, PHASES, PhaseAmps
+from ..engine.rows import total_of
 from .dispatch import EXPIRY_SLACK_S
 from .settings import SiteSettings
-from .views import FailSafeTime
+from .views import CapView, FailSafeTime
 
 PASS_S = 0.1
 WIRE_S = 1.0
@@ -46,3 +48,17 @@ def fail_safe_time(settings: SiteSettings, meter_timeout_s: float | None) -> Fai
         validity_s=settings.validity_s + EXPIRY_SLACK_S,
         reaction_s=CAR_SETTLING_S,
     )
+
+
+def fallback_excess(cap: CapView, fallbacks_a: PhaseAmps, all_a: PhaseAmps) -> float:
+    """Return by how much fallbacks would hold a circuit above its cap when everything has died, in the cap's unit.
+
+    Where there is no fallback nothing of ours flows then, and the building alone is what it is.
+    """
+    flowing = fallbacks_a if cap.vehicles_only else all_a
+    charging = [flowing[phase] for phase in PHASES if fallbacks_a[phase]]
+    if not charging:
+        return 0.0
+    if cap.amps is not None:
+        return max(0.0, max(charging) - cap.amps)
+    return max(0.0, HIGHEST_VOLTAGE_V * total_of(flowing) - (cap.watts or 0.0))

@@ -18,6 +18,9 @@ class ProblemKey(StrEnum):
     """The problems that there are."""
 
     FALLBACK_DOES_NOT_FIT = "fallback_does_not_fit"
+    FALLBACK_ABOVE_NEUTRAL = "fallback_above_neutral"
+    FALLBACK_ABOVE_UNBALANCE = "fallback_above_unbalance"
+    FALLBACK_ABOVE_POWER = "fallback_above_power"
     FALLBACK_UNPROVED = "fallback_unproved"
     BASE_LOAD_UNDECLARED = "base_load_undeclared"
     METER_STALE = "meter_stale"
@@ -25,6 +28,7 @@ class ProblemKey(StrEnum):
     METER_MISSING = "meter_missing"
     GENERATION_UNSEEN = "generation_unseen"
     G100_TOO_SLOW = "g100_too_slow"
+    G100_FALLBACK_TOO_HIGH = "g100_fallback_too_high"
     OVERLOAD_EXPOSURE = "overload_exposure"
     LIMIT_IGNORED = "limit_ignored"
     FOREIGN_LIMIT = "foreign_limit"

@@ -1,7 +1,7 @@
 """What is wrong with a configuration, in numbers, before anything is stored or changed.
 
-The circuit tree must be a tree, ratings must make sense, and for every circuit the fallbacks of all connectors below it
-plus the declared worst base load must fit below the rating on every phase: that is what it draws when everything dies.
+The circuit tree must be a tree, ratings must make sense, and what every circuit draws when everything dies (the
+fallbacks of all connectors below it plus the declared worst base load) must fit below the ceilings that it always has.
 Faults carry a key for translation and the figures that say what fits.
 """
 
@@ -9,13 +9,15 @@ from __future__ import annotations
 
 import dataclasses
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from ..engine.exposure import ImpossibleDevice, ProtectiveDevice, check_device
+from ..engine.fallback_proof import Ceiling, FallbackProof, Shortfall, fallback_proofs
 from ..engine.model import (
+    HIGHEST_VOLTAGE_V,
     NO_AMPS,
-    NOMINAL_VOLTAGE_V,
     PHASES,
     Circuit,
     Connector,
@@ -24,6 +26,7 @@ from ..engine.model import (
     Reason,
     SiteModel,
 )
+from ..engine.rows import layout_of
 from ..engine.topology import TopologyError, paths_of
 from .commissioning.facts import NO_FACTS, CommissionedFacts
 from .settings import ChargePointSettings, CircuitSettings, ConnectorWish, SiteSettings
@@ -93,13 +96,30 @@ def with_fitting_fallbacks(settings: SiteSettings) -> SiteSettings:
     tried = _with_fallbacks(settings, chosen)
     if not chosen or _circuit_faults(tried) or _charge_point_faults(tried):
         return _with_fallbacks(settings, dict.fromkeys(chosen, 0.0))
-    paths = model_of(settings, {}).paths
+    model = _demand_as_power(tried)
+    paths, proofs = model.paths, _proofs(model)
     for circuit in sorted(settings.circuits, key=lambda circuit: len(paths[circuit.circuit_id]), reverse=True):
-        if any(fault.subject == circuit.circuit_id for fault in _proof_faults(tried)):
+        if not proofs[circuit.circuit_id].fits:
             below = [p for p in settings.charge_points if circuit.circuit_id in paths[p.circuit_id]]
             chosen |= {p.charge_point_id: 0.0 for p in below if p.fallback_automatic}
             tried = _with_fallbacks(settings, chosen)
+            proofs = _proofs(_demand_as_power(tried))
     return tried
+
+
+def _demand_as_power(settings: SiteSettings) -> SiteModel:
+    """Return the engine's model with every demand cap as a ceiling of its circuit's power.
+
+    The proof does not judge demand. But what is chosen for people must not break their cap while they are away, and
+    must leave something of it to those who charge: fallbacks have their place in it as in any other ceiling.
+    """
+    circuits = tuple(
+        c
+        if c.demand_kw is None
+        else replace(c, power_kva=min(c.demand_kw, math.inf if c.power_kva is None else c.power_kva))
+        for c in settings.circuits
+    )
+    return model_of(replace(settings, circuits=circuits), {})
 
 
 def _minimum(charge_point: ChargePointSettings) -> float:
@@ -241,7 +261,8 @@ def _figure_faults(circuit: CircuitSettings) -> Iterator[SettingsFault]:
         )
 
     margin = margin_of(circuit)
-    least_kva = len(PHASES) * NOMINAL_VOLTAGE_V * margin / KILO
+    # As the engine counts it where nobody measures the voltage: with less, nothing would ever be left for vehicles.
+    least_kva = len(PHASES) * HIGHEST_VOLTAGE_V * margin / KILO
     if circuit.neutral_a is not None and not margin < circuit.neutral_a < math.inf:
         yield fault("impossible_neutral", "neutral", neutral=circuit.neutral_a, margin=margin)
     if circuit.unbalance_a is not None and not 0 < circuit.unbalance_a < math.inf:
@@ -321,58 +342,56 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
     return faults
 
 
-def _proof_faults(settings: SiteSettings) -> list[SettingsFault]:
-    """Return the circuits that would draw more than their rating if everything died."""
+def _proof_faults(settings: SiteSettings) -> Iterator[SettingsFault]:
+    """Yield the ceilings that would not hold if everything died, as the engine reckons it of a running site."""
     model = model_of(settings, {})
-    faults: list[SettingsFault] = []
+    proofs = _proofs(model)
     for circuit in settings.circuits:
-        total = list(circuit.declared_base_load_a or NO_AMPS)
-        counts: dict[float, int] = {}
-        for connector in model.connectors.values():
-            if circuit.circuit_id not in model.paths[connector.circuit_id]:
-                continue
-            for phase in connector.phases:
-                total[phase] += connector.fallback_a
-            if connector.fallback_a:
-                counts[connector.fallback_a] = counts.get(connector.fallback_a, 0) + 1
-        faults.extend(_power_faults(circuit, NOMINAL_VOLTAGE_V * sum(total) / KILO))
-        worst = max(PHASES, key=lambda phase: total[phase] - circuit.rating_a[phase])
-        excess = total[worst] - circuit.rating_a[worst]
-        if excess <= 0:
-            continue
-        base = (circuit.declared_base_load_a or NO_AMPS)[worst]
-        faults.append(
-            SettingsFault(
-                key="fallback_does_not_fit",
-                field="base_load" if not counts else "fallback",
-                subject=circuit.circuit_id,
-                placeholders={
-                    "fallback": " + ".join(f"{n} × {amps_text(amps)} A" for amps, n in sorted(counts.items())) or "0 A",
-                    "base_load": amps_text(base),
-                    "rating": amps_text(circuit.rating_a[worst]),
-                    "circuit": circuit.name,
-                    "excess": amps_text(excess),
-                },
-            )
-        )
-    return faults
+        for shortfall in proofs[circuit.circuit_id].shortfalls:
+            yield _shortfall_fault(circuit, shortfall, model)
 
 
-def _power_faults(circuit: CircuitSettings, total_kva: float) -> Iterator[SettingsFault]:
-    """Yield that a circuit would carry more than its apparent power if everything died."""
-    if circuit.power_kva is None or total_kva <= circuit.power_kva:
-        return
-    yield SettingsFault(
-        key="fallback_above_power",
-        field="power",
-        subject=circuit.circuit_id,
-        placeholders={
-            "total": amps_text(total_kva),
-            "power": figure_text(circuit.power_kva),
-            "circuit": circuit.name,
-            "excess": amps_text(total_kva - circuit.power_kva),
-        },
+def _proofs(model: SiteModel) -> dict[str, FallbackProof]:
+    """Return what each circuit would draw if every charge point kept the fallback that is configured."""
+    configured = ((connector, connector.fallback_a) for connector in model.connectors.values())
+    return fallback_proofs(model, layout_of(model), configured)
+
+
+def _shortfall_fault(circuit: CircuitSettings, shortfall: Shortfall, model: SiteModel) -> SettingsFault:
+    fallback = _fallback_text(model, circuit.circuit_id, shortfall.phase)
+    figures = {"fallback": fallback or "0 A", "circuit": circuit.name}
+    subject, field = circuit.circuit_id, "fallback" if fallback else "base_load"
+    if shortfall.ceiling is Ceiling.POWER:
+        figures |= {
+            "total": amps_text(shortfall.total / KILO),
+            "power": figure_text(shortfall.most / KILO),
+            "excess": amps_text(shortfall.excess / KILO),
+            "voltage": figure_text(HIGHEST_VOLTAGE_V),
+        }
+        return SettingsFault(key="fallback_above_power", field=field, subject=subject, placeholders=figures)
+    figures["excess"] = amps_text(shortfall.excess)
+    if shortfall.ceiling is Ceiling.UNBALANCE:
+        figures["unbalance"] = amps_text(shortfall.most)
+        return SettingsFault(key="fallback_above_unbalance", field=field, subject=subject, placeholders=figures)
+    base = circuit.declared_base_load_a or NO_AMPS
+    figures["base_load"] = amps_text(0.0 if shortfall.phase is None else base[shortfall.phase])
+    if shortfall.ceiling is Ceiling.NEUTRAL:
+        figures["neutral"] = amps_text(shortfall.most)
+        return SettingsFault(key="fallback_above_neutral", field=field, subject=subject, placeholders=figures)
+    figures["rating"] = amps_text(shortfall.most)
+    return SettingsFault(key="fallback_does_not_fit", field=field, subject=subject, placeholders=figures)
+
+
+def _fallback_text(model: SiteModel, circuit_id: str, phase: int | None) -> str:
+    """Return the fallbacks below a circuit, on one phase or on any: "3 × 16 A"; empty: there is none."""
+    counts = Counter(
+        connector.fallback_a
+        for connector in model.connectors.values()
+        if connector.fallback_a
+        and circuit_id in model.paths[connector.circuit_id]
+        and (phase is None or phase in connector.phases)
     )
+    return " + ".join(f"{count} × {amps_text(amps)} A" for amps, count in sorted(counts.items()))
 
 
 def amps_text(amps: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from ..engine.controller import Decision
+from ..engine.fallback_proof import Ceiling
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
 from ..engine.obedience import FAITHFUL, Obedience
@@ -15,19 +16,25 @@ from .cap import CapSource
 from .caps import Caps
 from .connector import ConnectorState
 from .exposure import Exposures
-from .grid_rules import PASS_S, WIRE_S, fail_safe_time
+from .grid_rules import PASS_S, WIRE_S, fail_safe_time, fallback_excess
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
-from .proof import amps_text
+from .proof import KILO, amps_text
 from .readings import guard_timeouts, guards
 from .records import SiteRecords
 from .settings import SiteSettings
-from .views import G100_ALLOWED_S, CircuitView
+from .views import G100_ALLOWED_S, CapView, CircuitView
 
 REFUSED_OFTEN = 3
 """A limit refused so often in a row is a problem that a person must look at."""
 
-UNPROVED_FOR_S = 60.0
+SHORTFALLS: Mapping[Ceiling, ProblemKey] = {
+    Ceiling.RATING: ProblemKey.FALLBACK_DOES_NOT_FIT,
+    Ceiling.NEUTRAL: ProblemKey.FALLBACK_ABOVE_NEUTRAL,
+    Ceiling.UNBALANCE: ProblemKey.FALLBACK_ABOVE_UNBALANCE,
+    Ceiling.POWER: ProblemKey.FALLBACK_ABOVE_POWER,
+}
+"""What it is called where a fallback does not fit below a ceiling."""
 
 
 def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is known
@@ -62,6 +69,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             headroom_a=_shown(circuit.headroom_a),
             worst_case_a=_shown(circuit.worst_case_a),
             if_all_dies_a=_shown(circuit.proof.amps),
+            fallbacks_a=_shown(circuit.proof.fallbacks),
             fallback_fits=circuit.proof.fits,
             limited=circuit.limited,
             stale=circuit.stale,
@@ -130,6 +138,8 @@ def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in
         found.extend(_circuit_problems(decision, names))
     found.extend(_meter_problems(meters, clock.monotonic()))
     found.extend(_cap_problems(settings, meters, caps, names))
+    if decision is not None:
+        found.extend(_cap_fallback_problems(decision, caps, names))
     found.extend(_connector_problems(settings, states, decision, clock))
     return tuple(found)
 
@@ -138,14 +148,15 @@ def _circuit_problems(decision: Decision, names: Mapping[str, str]) -> list[Prob
     found = []
     for circuit_id, circuit in decision.circuits.items():
         named = {"circuit": names.get(circuit_id, circuit_id)}
-        if not circuit.proof.fits:
-            figures = named | {"excess": amps_text(circuit.proof.excess_a), "worst": amps_text(max(circuit.proof.amps))}
+        for shortfall in circuit.proof.shortfalls:
+            in_kilo = KILO if shortfall.ceiling is Ceiling.POWER else 1.0
+            figures = {"worst": shortfall.total, "most": shortfall.most, "excess": shortfall.excess}
             found.append(
                 Problem(
-                    key=ProblemKey.FALLBACK_DOES_NOT_FIT,
+                    key=SHORTFALLS[shortfall.ceiling],
                     subject=circuit_id,
                     severity=Severity.ERROR,
-                    placeholders=figures,
+                    placeholders=named | {name: amps_text(figure / in_kilo) for name, figure in figures.items()},
                 )
             )
         if not circuit.proof.declared:
@@ -204,6 +215,36 @@ def _cap_problems(
             )
         )
     return found
+
+
+def _cap_fallback_problems(decision: Decision, caps: Caps, names: Mapping[str, str]) -> list[Problem]:
+    """Return the circuits that stay above a customer limitation scheme's ceiling when everything has died."""
+    found = []
+    for circuit_id, sources in caps.sources().items():
+        circuit = decision.circuits.get(circuit_id)
+        if CapSource.G100 not in sources or circuit is None:
+            continue
+        proof = circuit.proof
+        for cap in caps.of(circuit_id):
+            excess = fallback_excess(cap, proof.fallbacks, proof.amps)
+            if cap.source == CapSource.G100 and excess > 0.0:
+                ceiling = cap.watts if cap.amps is None else cap.amps
+                figures = {"cap": ceiling or 0.0, "excess": excess, "worst": (ceiling or 0.0) + excess}
+                found.append(
+                    Problem(
+                        key=ProblemKey.G100_FALLBACK_TOO_HIGH,
+                        subject=circuit_id,
+                        severity=Severity.ERROR,
+                        placeholders={"circuit": names.get(circuit_id, circuit_id)}
+                        | {name: _with_unit(figure, cap) for name, figure in figures.items()},
+                    )
+                )
+    return found
+
+
+def _with_unit(figure: float, cap: CapView) -> str:
+    """Return a figure as its cap is given."""
+    return f"{amps_text(figure / KILO)} kW" if cap.amps is None else f"{amps_text(figure)} A"
 
 
 def _meter_problem(meter: MeterState) -> ProblemKey:

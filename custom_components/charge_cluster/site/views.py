@@ -101,7 +101,7 @@ class FailSafeTime:
     validity_s: float
     """Until a limit in a charger has run out by itself, with its slack."""
     reaction_s: float
-    """A pass, the wire and the car."""
+    """Until the car has followed; nothing more has to be decided or sent."""
 
     @property
     def total_s(self) -> float:
@@ -156,6 +156,8 @@ class CircuitView:
     """The most that may flow now by what is known."""
     if_all_dies_a: PhaseAmps
     """The most that would flow if every controller died now: fallbacks plus the declared base load."""
+    fallbacks_a: PhaseAmps
+    """What of it vehicles would draw."""
     fallback_fits: bool
     limited: bool
     """Whether its ceiling holds back a vehicle now."""

@@ -28,6 +28,7 @@ from homeassistant.helpers.selector import (
     TextSelector,
 )
 
+from ..configuration import site_settings
 from ..const import SUPPLY_ID, Key, SubentryType
 from ..engine.model import PHASES, MeterScope
 from ..modbus.link import LinkFault
@@ -200,6 +201,12 @@ class MeterFlow(CommissioningFlow):
                     faults.add("already_guarded", field=Key.CIRCUIT, meter=other.title)
                 else:
                     faults.add("generation_measured", field=Key.CIRCUIT, meter=other.title)
+        if not _guards(fields):
+            circuits = {circuit.circuit_id: circuit for circuit in site_settings(entry).circuits}
+            circuit = circuits.get(fields[Key.CIRCUIT])
+            if circuit is not None and circuit.generation_a is None:
+                # Nothing would be known to be hidden whenever this meter is silent.
+                faults.add("generation_undeclared", field=Key.CIRCUIT, circuit=circuit.name)
 
     def _store(self, fields: Mapping[str, Any], stored: dict[str, Any], *, unique_id: str | None) -> SubentryFlowResult:
         title = fields[Key.NAME].strip()
