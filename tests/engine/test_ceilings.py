@@ -263,6 +263,42 @@ def test_a_cap_on_vehicles_does_not_count_the_building() -> None:
     assert 4 * 3 * 230.0 * 6.0 <= charging <= 4 * 3 * 230.0 * 8.0
 
 
+@pytest.mark.parametrize(
+    ("cap", "total_a"),
+    [
+        (ExternalCap(circuit_id="supply", source="section_14a", watts=20_000.0, vehicles_only=True), 26.0),
+        (ExternalCap(circuit_id="supply", source="section_14a", amps=all_phases(27.0), vehicles_only=True), 27.0),
+        (ExternalCap(circuit_id="supply", source="grid_operator", amps=all_phases(52.0)), 27.0),
+        (ExternalCap(circuit_id="supply", source="grid_operator", watts=253.0 * 3 * 52.0), 27.0),
+    ],
+)
+def test_the_fallbacks_of_empty_connectors_take_nothing_of_a_cap_from_those_who_charge(
+    cap: ExternalCap, total_a: float
+) -> None:
+    stage = a_stage(*(a_connector(key, fallback_a=6.0) for key in named(10)))
+    for key in named(3):
+        stage.plug(key, Car())
+    stage.run(120.0)
+    stage.caps = (cap,)
+    stage.run(120.0)
+    assert sum(stage.drawn().values()) == total_a
+    assert min(stage.drawn()[key] for key in named(3)) >= 8.0
+    stage.plug("c03", Car())
+    stage.run(60.0)
+    assert sum(stage.drawn().values()) <= total_a
+    assert stage.drawn()["c03"] >= 6.0
+    assert not stage.over_s
+
+
+def test_a_demand_cap_leaves_something_to_the_few_who_charge_beside_empty_connectors() -> None:
+    supply = replace(a_circuit(), demand=DemandCap(mean_w=253.0 * 3 * 45.0))
+    stage = a_stage(*(a_connector(key, fallback_a=6.0) for key in named(10)), circuits=(supply,))
+    for key in named(3):
+        stage.plug(key, Car())
+    stage.run(600.0)
+    assert min(amps for key, amps in stage.drawn().items() if key in named(3)) >= 6.0
+
+
 def test_of_two_caps_the_lower_counts() -> None:
     stage = full(busy(4, rating_a=125.0))
     stage.caps = (

@@ -44,6 +44,8 @@ class Budget:
     """Rows that something else than the rating bounds."""
     margin: list[float]
     """What is kept free below the ceiling, which nothing but fallbacks may take."""
+    empty: list[float]
+    """What connectors count at that nothing is plugged into."""
 
 
 @dataclass(slots=True)
@@ -62,7 +64,7 @@ NO_CAP = _Cap()
 def budget_for(snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], layout: Layout, sums: Sums) -> Budget:
     """Return what each row has for vehicles."""
     rows = len(layout)
-    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {}, [0.0] * rows)
+    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {}, [0.0] * rows, sums.absent)
     below = _plugged_below(snapshot, seats)
     caps = _lowest_caps(snapshot)
     for index, (circuit_id, circuit) in enumerate(snapshot.site.circuits.items()):
@@ -94,17 +96,23 @@ def _lowest_caps(snapshot: Snapshot) -> dict[str, _Cap]:
 
 
 def _phases(circuit: Circuit, load: _Load, cap: _Cap, first: int, budget: Budget) -> None:
-    """Set what each phase has for vehicles."""
+    """Set what each phase has for vehicles.
+
+    A cap is kept by what flows, and has its time to be: a connector that nothing is plugged into does not count below
+    it, though a vehicle that comes may draw the fallback until its charger has heard otherwise. Were it counted, the
+    fallbacks of an empty car park would leave nothing of the cap to the few vehicles that are there.
+    """
     for phase in PHASES:
         row = first + phase
-        most = min(circuit.rating_a[phase], cap.amps[phase]) - circuit.margin_a[phase]
-        vehicles = cap.vehicle_amps[phase]
+        empty = budget.empty[row]
+        most = min(circuit.rating_a[phase], cap.amps[phase] + empty) - circuit.margin_a[phase]
+        vehicles = cap.vehicle_amps[phase] + empty
         share = most - load.believed[phase]
         # Nothing may rest on a base load that nobody has measured since the start.
         prove = 0.0 if load.upper is None else most - max(load.upper[phase], 0.0)
         budget.share[row], budget.prove[row] = min(share, vehicles), min(prove, vehicles)
         budget.margin[row] = min(share + circuit.margin_a[phase], vehicles) - budget.share[row]
-        if cap.amps[phase] < circuit.rating_a[phase] or vehicles < share:
+        if cap.amps[phase] + empty < circuit.rating_a[phase] or vehicles < share:
             budget.why[row] = Reason.EXTERNAL_CAP
 
 
@@ -236,8 +244,9 @@ def _power(  # noqa: PLR0917 - one call, from the stage above
     sums: Sums,
     budget: Budget,
 ) -> None:
-    """Set what the sum of the phases has for vehicles, in amps."""
+    """Set what the sum of the phases has for vehicles, in amps; empty connectors count below no cap, see `_phases`."""
     row = first + PHASE_ROWS
+    empty = budget.empty[row]
     volts = _highest_voltage(snapshot, circuit.circuit_id)
     margin = total_of(circuit.margin_a)
     ceiling = most = math.inf
@@ -250,18 +259,19 @@ def _power(  # noqa: PLR0917 - one call, from the stage above
         before = memory.demands.get(circuit.circuit_id)
         demand = follow_demand(before, circuit.demand, flowing, snapshot.now, snapshot.wall)
         budget.demands[circuit.circuit_id] = demand
-        allowed = allowed_w(demand, circuit.demand) / volts
+        allowed = allowed_w(demand, circuit.demand) / volts + empty
         ceiling = min(ceiling, allowed)
         if allowed < most:
             most, why = allowed, Reason.DEMAND
     if cap.watts < math.inf:
-        ceiling = min(ceiling, cap.watts / volts)
-        capped = cap.watts / volts - margin
+        capped = cap.watts / volts + empty
+        ceiling = min(ceiling, capped)
+        capped -= margin
         if capped < most:
             most, why = capped, Reason.EXTERNAL_CAP
     share = most - total_of(load.believed)
     prove = 0.0 if load.upper is None else most - total_of(load.upper)
-    vehicles = cap.vehicle_watts / volts
+    vehicles = cap.vehicle_watts / volts + empty
     if vehicles < share:
         why = Reason.EXTERNAL_CAP
     budget.share[row], budget.prove[row] = min(share, vehicles), min(prove, vehicles)

@@ -147,6 +147,7 @@ def _want(seat: Seat, now: float) -> None:
         seat.own_target = bound.limit_a if bound.limit_a is not None else seat.reserved
         seat.own_reason = Reason.STARTING
     elif facts.vehicle is VehicleState.ABSENT and connector.enabled:
+        seat.absent = True
         seat.own_target = connector.fallback_a
         seat.own_reason = Reason.NO_VEHICLE
     elif facts.vehicle is not VehicleState.ABSENT and _is_in_doubt(seat, now):

@@ -52,6 +52,8 @@ class Seat:
     lower: float = 0.0
     fixed: float | None = None
     """Counts at this whatever is decided; None: it takes part in the sharing."""
+    absent: bool = False
+    """Whether its charger says that nothing is plugged in."""
     wants: bool = False
     still: bool = False
     """Whether time alone changes nothing about it."""
@@ -93,6 +95,8 @@ class Sums:
     """What counts whatever is decided."""
     reserve: list[float]
     """What those that take part in the sharing count at without a place."""
+    absent: list[float]
+    """What of the worst, and of what is fixed, are fallbacks of connectors that nothing is plugged into."""
     idle: list[float]
     """What the next vehicle could draw by the fallback on phases that the present one does not use."""
 
@@ -108,7 +112,7 @@ class Room:
 def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
     """Add up what counts for every row."""
     rows = len(layout)
-    worst, drawn, fixed, reserve, idle = ([0.0] * rows for _ in range(5))
+    worst, drawn, fixed, reserve, absent, idle = ([0.0] * rows for _ in range(6))
     for seat in seats.values():
         amps, own = seat.worst, seat.own
         for row in own:
@@ -125,9 +129,13 @@ def sums_of(layout: Layout, seats: dict[str, Seat]) -> Sums:
         if amps:
             for row in seat.share_own:
                 into[row] += amps
-    for sums in (worst, drawn, fixed, reserve, idle):
+            if seat.absent:
+                amps = min(amps, seat.worst)
+                for row in seat.share_own:
+                    absent[row] += amps
+    for sums in (worst, drawn, fixed, reserve, absent, idle):
         layout.climb(sums)
-    return Sums(worst, drawn, fixed, reserve, idle)
+    return Sums(worst, drawn, fixed, reserve, absent, idle)
 
 
 def _add_idle(seat: Seat, worst: list[float], idle: list[float]) -> None:
