@@ -72,6 +72,8 @@ class Reason(StrEnum):
     """The ceiling of a circuit is shared among several vehicles."""
     VEHICLE_TAKES_LESS = "vehicle_takes_less"
     """What the vehicle does not draw was given to others."""
+    ASLEEP = "asleep"
+    """The vehicle takes nothing of what it is offered; it keeps no place from others, and gets a turn again later."""
     USER_CAP = "user_cap"
     SWITCHED_OFF = "switched_off"
     WAITING_TURN = "waiting_turn"

@@ -16,6 +16,7 @@ from .demand import DemandMemory
 from .guard import DrawBound, FallbackProof
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
 from .obedience import FAITHFUL, Conduct, LimitForm
+from .rest import RESTED, Rest
 
 if TYPE_CHECKING:
     from .seat import Room
@@ -74,6 +75,8 @@ class ConnectorMemory:
     transaction: str | None = None
     """The transaction that the appetite is about."""
     appetite: Appetite = UNKNOWN_APPETITE
+    rest: Rest = RESTED
+    """Whether the vehicle takes nothing of its offer in that transaction."""
     queued: bool = False
     """Whether it has entered the queue; it begins with as little service as who has least then."""
     holds_place: bool = False
@@ -95,6 +98,7 @@ class ConnectorMemory:
             came_at=self.came_at,
             transaction=self.transaction,
             appetite=self.appetite,
+            rest=self.rest,
             queued=True,
             holds_place=place_since is not None,
             place_since=self.place_since if place_since is None else place_since,
