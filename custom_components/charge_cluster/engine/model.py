@@ -35,6 +35,8 @@ class SharingRule(StrEnum):
     """Each vehicle gets the same amps."""
     PRIORITY = "priority"
     """Higher priority classes are filled first; inside a class shares are proportional."""
+    FIRST_COME = "first_come"
+    """Who came first gets all that it can take before the next; all together they have their proportional share."""
 
 
 class MeterScope(StrEnum):

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from .admission import RESTART_ROOM_A, Candidate, Places, admit, turn_of
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
+from .first_come import groups_of, places_by_arrival, shares_by_arrival
 from .model import Reason, SharingRule, SiteModel
 from .rest import WAKE_OFFER_A
 from .seat import Seat, Sums, whole_steps_below
@@ -38,7 +39,9 @@ def admit_candidates(
         if seat.reserve:
             for row in seat.share_rows:
                 left[row] += seat.reserve
-    return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
+    queue = [_candidate(seat, snapshot.now) for seat in candidates]
+    places = admit(left, queue, new_turn=new_turn)
+    return places_by_arrival(places, left, queue, groups_of(snapshot.site, candidates))
 
 
 def _queue_newcomers(candidates: Sequence[Seat], now: float, *, admitted: bool) -> None:
@@ -175,7 +178,15 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
     # A row below zero has nobody admitted in it.
     room = [max(amps - taken, 0.0) for amps, taken in zip(budget.share, held, strict=True)]
     _explain_waiting(waiting, [*admitted, *woken], budget)
-    _fill_by_class(room, admitted, _weights(snapshot.site, admitted))
+    for seat in admitted:
+        seat.target = seat.minimum
+    weights = _weights(snapshot.site, admitted)
+    _fill_by_class(room, admitted, weights)
+    groups = groups_of(snapshot.site, admitted)
+    if groups:
+        shares_by_arrival(room, admitted, groups)
+        # What they leave on some phases is for everybody.
+        _fill_by_class(room, admitted, weights)
     _let_sated_resume(_hand_out_whole_steps(room, admitted, budget), sated)
 
 
@@ -211,12 +222,10 @@ def _weights(site: SiteModel, admitted: Sequence[Seat]) -> list[tuple[int, float
 
 
 def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Sequence[tuple[int, float]]) -> None:
-    """Fill the classes from the highest down; the lower ones keep their minimum meanwhile.
+    """Fill the classes from the highest down, from the targets on; the lower ones keep theirs meanwhile.
 
     Vehicles that stand on the same rows with the same bounds and weight get the same: they make one claim.
     """
-    for seat in admitted:
-        seat.target = seat.minimum
     for priority in sorted({w[0] for w in weights}, reverse=True):
         members: dict[tuple[int, float, float, float], list[Seat]] = {}
         for seat, (of_class, weight) in zip(admitted, weights, strict=True):
