@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import pairwise
 
 from custom_components.charge_cluster.engine import guard
 from custom_components.charge_cluster.engine.controller import decide
@@ -44,6 +45,12 @@ class Car:
     takes_a: float | None = None
     """It never draws more than this, whatever it is offered."""
     sated: bool = False
+    full: bool = False
+    """It takes nothing, and its charger does not say so."""
+    needs_a: float = 0.0
+    """It does not run on less, whatever its charger's minimum is."""
+    falls_asleep: bool = False
+    """Once paused it takes nothing again before its offer was taken away a second time."""
 
 
 @dataclass(kw_only=True)
@@ -90,15 +97,20 @@ class Charger:
     def drawn_a(self, now: float) -> float:
         """Return what the car draws per phase."""
         car = self.car
-        if car is None or car.sated:
+        if car is None or car.sated or car.full:
             return 0.0
         offered = 0.0
         for at, amps in self.offers:
             if max(at, self.plugged_at) + car.reacts_after_s <= now:
                 offered = amps
-        if offered < self.connector.minimum_a:
+        if offered < max(self.connector.minimum_a, car.needs_a) or (car.falls_asleep and self._pauses(now) == 1):
             return 0.0
         return min(offered, car.maximum_a, car.takes_a or offered)
+
+    def _pauses(self, now: float) -> int:
+        """Return how often the offer of its car was taken away by now, since it was plugged in."""
+        seen = [amps for at, amps in self.offers if self.plugged_at <= at <= now]
+        return sum(later <= 0.0 < sooner for sooner, later in pairwise(seen))
 
     def on_terminals(self, now: float) -> PhaseAmps:
         """Return what its own meter shows."""

@@ -70,6 +70,9 @@ def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appet
     alike = _loads_alike(draw.amps)
     if alike is not appetite.alike:
         appetite = replace(appetite, alike=alike)
+    if appetite.upper_a is not None and max(draw.amps) > appetite.upper_a + TAKES_ALL_WITHIN_A:
+        # It was offered more for a moment, and takes it.
+        appetite = replace(appetite, upper_a=None, below_since=None)
     limit = bound.limit_a
     if limit is None or limit < connector.minimum_a or draw.at < bound.changed_at + bound.follows_within_s:
         return appetite

@@ -37,6 +37,8 @@ class SharingRule(StrEnum):
     """Each vehicle gets the same amps."""
     PRIORITY = "priority"
     """Higher priority classes are filled first; inside a class shares are proportional."""
+    FIRST_COME = "first_come"
+    """Who came first gets all that it can take before the next; all together they have their proportional share."""
 
 
 class MeterScope(StrEnum):
@@ -74,6 +76,8 @@ class Reason(StrEnum):
     """The ceiling of a circuit is shared among several vehicles."""
     VEHICLE_TAKES_LESS = "vehicle_takes_less"
     """What the vehicle does not draw was given to others."""
+    ASLEEP = "asleep"
+    """The vehicle takes nothing of what it is offered; it keeps no place from others, and gets a turn again later."""
     USER_CAP = "user_cap"
     SWITCHED_OFF = "switched_off"
     WAITING_TURN = "waiting_turn"

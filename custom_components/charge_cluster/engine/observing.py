@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
-from . import guard, obedience
+from . import guard, obedience, rest
 from .appetite import UNKNOWN_APPETITE, Appetite, observe
 from .model import NO_AMPS, PHASES, Connector, Reason, VehicleState
 from .obedience import LimitForm
+from .rest import RESTED
 from .rows import Layout
 from .seat import Seat, whole_steps_above, whole_steps_below
 from .snapshot import ConnectorFacts, ConnectorMemory, Memory, Snapshot
@@ -55,8 +57,9 @@ def _seat(
     remembered = _remembered(facts, remembered)
     if facts.vehicle in PLUGGED_IN:
         appetite = observe(remembered.appetite, connector, bound)
-        if appetite is not remembered.appetite:
-            remembered = replace(remembered, appetite=appetite)
+        rests = rest.observe(remembered.rest, connector, bound, now)
+        if appetite is not remembered.appetite or rests is not remembered.rest:
+            remembered = replace(remembered, appetite=appetite, rest=rests)
     appetite = remembered.appetite
     # What was learned of a vehicle holds while it is known to be there: unheard, another may have taken its place.
     there = bound.online and facts.vehicle in PLUGGED_IN
@@ -89,7 +92,8 @@ def _seat(
         # A fallback that is to be raised is given room before it is stored.
         reserved=connector.fallback_a if facts.proving else max(fallback, connector.fallback_a),
         upper=whole_steps_below(cap, connector.step_a),
-        lower=whole_steps_above(connector.minimum_a, connector.step_a),
+        takes=math.inf if appetite.upper_a is None or remembered.rest.tries_again(now) else appetite.upper_a,
+        lower=whole_steps_above(max(connector.minimum_a, remembered.rest.needs_a), connector.step_a),
         still=(
             bound is facts.bound
             and bound.online
@@ -100,7 +104,7 @@ def _seat(
         ),
     )
     _want(seat, now)
-    if seat.memory.conduct.in_doubt:
+    if seat.memory.conduct.in_doubt or seat.woken or seat.memory.rest.asleep_until is not None:
         seat.still = False
     return seat
 
@@ -111,8 +115,9 @@ def _remembered(facts: ConnectorFacts, before: ConnectorMemory | None) -> Connec
         return ConnectorMemory(since=facts.since, came_at=facts.since, transaction=facts.transaction)
     if facts.transaction is None or facts.transaction == before.transaction:
         return before
-    kept = before.appetite if before.transaction is None else UNKNOWN_APPETITE
-    return replace(before, transaction=facts.transaction, appetite=kept)
+    if before.transaction is None:
+        return replace(before, transaction=facts.transaction)
+    return replace(before, transaction=facts.transaction, appetite=UNKNOWN_APPETITE, rest=RESTED)
 
 
 def _rows(
@@ -170,8 +175,20 @@ def _want(seat: Seat, now: float) -> None:
             seat.own_target = bound.in_flight[-1]
         seat.own_reason = Reason.WAITING_RELEASE
     else:
-        seat.fixed = None
-        seat.wants = facts.vehicle is VehicleState.WANTS
+        _take_part(seat, now)
+
+
+def _take_part(seat: Seat, now: float) -> None:
+    rests = seat.memory.rest
+    if rests.is_being_woken(now):
+        # Its current stays its own for the moment that it is taken away.
+        seat.fixed = max(seat.reserved, seat.lower)
+        seat.woken = True
+        seat.own_reason = Reason.ASLEEP
+        return
+    seat.fixed = None
+    seat.sleeps = rests.sleeps(now)
+    seat.wants = seat.facts.vehicle is VehicleState.WANTS and not seat.sleeps
 
 
 def _unheard(seat: Seat) -> float:

@@ -31,10 +31,10 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
     limits: dict[str, Limit] = {}
     remembered: dict[str, ConnectorMemory] = {}
     # Many have the same limit for the same reason: they share one picture of it.
-    pictures: dict[tuple[float, Reason, int | None, float], Limit] = {}
+    pictures: dict[tuple[float, Reason, int | None, float | None], Limit] = {}
     for connector_id, seat in seats.items():
         index = None if seat.row is None else seat.row // layout.stride
-        key = (seat.target, seat.reason, index, seat.facts.starts_at)
+        key = (seat.target, seat.reason, index, _moment_of(seat))
         limit = pictures.get(key)
         if limit is None:
             limit = pictures[key] = Limit(
@@ -46,7 +46,7 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
         limits[connector_id] = limit
         place = connector_id in places.admitted
         awaited = snapshot.starting and seat.facts.vehicle is VehicleState.UNKNOWN
-        if place is not seat.memory.holds_place and not awaited:
+        if place is not seat.memory.holds_place and not awaited and not seat.woken:
             seat.memory = _with_place(seat.memory, now) if place else _without_place(seat.memory, now)
         remembered[connector_id] = seat.memory
     return Decision(
@@ -66,10 +66,18 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
     )
 
 
+def _moment_of(seat: Seat) -> float | None:
+    """Return the moment of its own that it may wait for."""
+    return seat.memory.rest.asleep_until if seat.reason is Reason.ASLEEP else seat.facts.starts_at
+
+
 def _expected_at(seat: Seat, snapshot: Snapshot, budget: Budget) -> float | None:
     """Return when the limit is expected to change for the better, UTC; None: nobody knows."""
     if seat.reason is Reason.WAITING_TURN:
         return turn_ends(snapshot.wall, snapshot.on_time_s)
+    asleep_until = seat.memory.rest.asleep_until
+    if seat.reason is Reason.ASLEEP and asleep_until is not None:
+        return snapshot.wall + asleep_until - snapshot.now
     if seat.reason is Reason.RESTARTING:
         return snapshot.wall + seat.facts.starts_at - snapshot.now
     if seat.reason is Reason.DEMAND and seat.row is not None:

@@ -49,12 +49,18 @@ class Seat:
     reserved: float
     """What it counts at without a place."""
     upper: float = 0.0
+    takes: float = 0.0
+    """The most that is worth offering: less than `upper` where its vehicle was seen to take less."""
     lower: float = 0.0
     fixed: float | None = None
     """Counts at this whatever is decided; None: it takes part in the sharing."""
     absent: bool = False
     """Whether its charger says that nothing is plugged in."""
     wants: bool = False
+    sleeps: bool = False
+    """Whether its vehicle takes nothing of what it is offered."""
+    woken: bool = False
+    """Whether its offer is taken away for a moment to wake its vehicle."""
     still: bool = False
     """Whether time alone changes nothing about it."""
     own_target: float = 0.0

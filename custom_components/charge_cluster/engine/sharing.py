@@ -7,7 +7,9 @@ from collections.abc import Mapping, Sequence
 from .admission import RESTART_ROOM_A, Candidate, Places, admit, turn_of
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
+from .first_come import groups_of, places_by_arrival, shares_by_arrival
 from .model import Reason, SharingRule, SiteModel
+from .rest import WAKE_OFFER_A
 from .seat import Seat, Sums, whole_steps_below
 from .snapshot import Memory, Snapshot
 
@@ -37,7 +39,9 @@ def admit_candidates(
         if seat.reserve:
             for row in seat.share_rows:
                 left[row] += seat.reserve
-    return admit(left, [_candidate(seat, snapshot.now) for seat in candidates], new_turn=new_turn)
+    queue = [_candidate(seat, snapshot.now) for seat in candidates]
+    places = admit(left, queue, new_turn=new_turn)
+    return places_by_arrival(places, left, queue, groups_of(snapshot.site, candidates))
 
 
 def _queue_newcomers(candidates: Sequence[Seat], now: float, *, admitted: bool) -> None:
@@ -149,10 +153,13 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
     admitted: list[Seat] = []
     sated: list[Seat] = []
     waiting: list[Seat] = []
+    woken: list[Seat] = []
     held_back = dict(places.waiting)
     held = [0.0] * len(layout)
     for connector_id, seat in seats.items():
         if seat.fixed is not None:
+            if seat.woken:
+                woken.append(seat)
             continue
         if connector_id in places.admitted:
             admitted.append(seat)
@@ -170,15 +177,23 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
     layout.climb(held)
     # A row below zero has nobody admitted in it.
     room = [max(amps - taken, 0.0) for amps, taken in zip(budget.share, held, strict=True)]
-    _explain_waiting(waiting, admitted, budget)
-    _fill_by_class(room, admitted, _weights(snapshot.site, admitted))
+    _explain_waiting(waiting, [*admitted, *woken], budget)
+    for seat in admitted:
+        seat.target = seat.minimum
+    weights = _weights(snapshot.site, admitted)
+    _fill_by_class(room, admitted, weights)
+    groups = groups_of(snapshot.site, admitted)
+    if groups:
+        shares_by_arrival(room, admitted, groups)
+        # What they leave on some phases is for everybody.
+        _fill_by_class(room, admitted, weights)
     _let_sated_resume(_hand_out_whole_steps(room, admitted, budget), sated)
 
 
-def _explain_waiting(waiting: Sequence[Seat], admitted: Sequence[Seat], budget: Budget) -> None:
+def _explain_waiting(waiting: Sequence[Seat], served: Sequence[Seat], budget: Budget) -> None:
     if not waiting:
         return
-    taken = {row for seat in admitted for row in seat.share_rows}
+    taken = {row for seat in served for row in seat.share_rows}
     for seat in waiting:
         assert seat.row is not None  # noqa: S101 - who waits, waits for a row
         if budget.layout.circuit_of(seat.row) in budget.stale:
@@ -207,12 +222,10 @@ def _weights(site: SiteModel, admitted: Sequence[Seat]) -> list[tuple[int, float
 
 
 def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Sequence[tuple[int, float]]) -> None:
-    """Fill the classes from the highest down; the lower ones keep their minimum meanwhile.
+    """Fill the classes from the highest down, from the targets on; the lower ones keep theirs meanwhile.
 
     Vehicles that stand on the same rows with the same bounds and weight get the same: they make one claim.
     """
-    for seat in admitted:
-        seat.target = seat.minimum
     for priority in sorted({w[0] for w in weights}, reverse=True):
         members: dict[tuple[int, float, float, float], list[Seat]] = {}
         for seat, (of_class, weight) in zip(admitted, weights, strict=True):
@@ -220,8 +233,7 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
             if of_class != priority:
                 key = (id(seat.share_rows), share, share, 1.0)
             else:
-                appetite = seat.memory.appetite.upper_a
-                upper = seat.upper if appetite is None else min(seat.upper, max(appetite, seat.minimum))
+                upper = min(seat.upper, max(seat.takes, seat.minimum))
                 upper = share if seat.scarce else upper
                 key = (id(seat.share_rows), share, max(share, upper), weight)
             alike = members.get(key)
@@ -272,9 +284,7 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
         step = seat.connector.step_a
         if seat.row is not None and left[seat.row] < step:
             continue
-        appetite = seat.memory.appetite.upper_a
-        most = seat.upper if appetite is None else min(seat.upper, appetite)
-        if seat.target + step <= most + ROUNDING_A and _takes(seat, step, left):
+        if seat.target + step <= min(seat.upper, seat.takes) + ROUNDING_A and _takes(seat, step, left):
             seat.target += step
     return left
 
@@ -296,7 +306,7 @@ def _takes(seat: Seat, amps: float, left: list[float]) -> bool:
 def _why_shared(seat: Seat, budget: Budget) -> Reason:
     if seat.row is not None:
         return budget.why.get(seat.row, Reason.SHARED)
-    if seat.target < seat.upper - ROUNDING_A and seat.memory.appetite.upper_a is not None:
+    if seat.target < seat.upper - ROUNDING_A and seat.takes < seat.upper:
         return Reason.VEHICLE_TAKES_LESS
     connector = seat.connector
     if connector.cap_a is not None and connector.cap_a < connector.maximum_a:
@@ -305,8 +315,17 @@ def _why_shared(seat: Seat, budget: Budget) -> Reason:
 
 
 def _let_sated_resume(left: list[float], sated: Sequence[Seat]) -> None:
-    """Offer a vehicle that takes nothing its minimum from what is left, so that it can begin again by itself."""
-    for seat in sorted(sated, key=lambda s: (s.memory.came_at, s.connector.connector_id)):
-        extra = seat.lower - min(seat.reserve, seat.lower)
-        seat.reason = Reason.VEHICLE_TAKES_LESS
-        seat.target = seat.lower if _takes(seat, extra - ROUNDING_A, left) else 0.0
+    """Offer vehicles that take nothing their minimum from what is left, so that they can begin again by themselves.
+
+    A sleeper comes last, and is offered more where nobody wants it: it may need that to run at all.
+    """
+    for seat in sorted(sated, key=lambda s: (s.sleeps, s.memory.came_at, s.connector.connector_id)):
+        seat.reason = Reason.ASLEEP if seat.sleeps else Reason.VEHICLE_TAKES_LESS
+        offers = [seat.lower]
+        if seat.sleeps:
+            offers.insert(0, max(seat.lower, min(seat.upper, whole_steps_below(WAKE_OFFER_A, seat.connector.step_a))))
+        seat.target = 0.0
+        for offer in offers:
+            if _takes(seat, offer - min(seat.reserve, offer) - ROUNDING_A, left):
+                seat.target = offer
+                break

@@ -17,6 +17,7 @@ from .fallback_proof import FallbackProof
 from .guard import DrawBound
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
 from .obedience import FAITHFUL, Conduct, LimitForm
+from .rest import RESTED, Rest
 
 if TYPE_CHECKING:
     from .seat import Room
@@ -75,6 +76,8 @@ class ConnectorMemory:
     transaction: str | None = None
     """The transaction that the appetite is about."""
     appetite: Appetite = UNKNOWN_APPETITE
+    rest: Rest = RESTED
+    """Whether the vehicle takes nothing of its offer in that transaction."""
     queued: bool = False
     """Whether it has entered the queue; it begins with as little service as who has least then."""
     holds_place: bool = False
@@ -96,6 +99,7 @@ class ConnectorMemory:
             came_at=self.came_at,
             transaction=self.transaction,
             appetite=self.appetite,
+            rest=self.rest,
             queued=True,
             holds_place=place_since is not None,
             place_since=self.place_since if place_since is None else place_since,
