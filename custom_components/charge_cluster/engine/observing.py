@@ -187,8 +187,10 @@ def _take_part(seat: Seat, now: float) -> None:
         seat.own_reason = Reason.ASLEEP
         return
     seat.fixed = None
-    seat.sleeps = rests.sleeps(now)
-    seat.wants = seat.facts.vehicle is VehicleState.WANTS and not seat.sleeps
+    seat.wants = seat.facts.vehicle is VehicleState.WANTS
+    seat.sleeps = seat.wants and rests.sleeps(now)
+    if seat.sleeps:
+        seat.takes = 0.0
 
 
 def _unheard(seat: Seat) -> float:

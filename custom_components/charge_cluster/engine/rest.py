@@ -1,8 +1,9 @@
 """Does a vehicle that is offered current take any? Sleepers, their one wake-up, and what a vehicle needs to run.
 
 Not every charge point says that its vehicle has had enough, and some vehicles fall asleep when they are paused. One
-that draws nothing of its offer for a while *sleeps*: it keeps no place from others, is offered its minimum from what
-nobody wants, and gets a turn again after a time, because it may have changed its mind. Before that it is *woken*, once
+that draws nothing of its offer for a while *sleeps*: it keeps no place from others where the minima of all do not fit,
+is offered no more than its minimum but for what nobody wants, and gets a turn again after a time, because it may have
+changed its mind. Before that it is *woken*, once
 in a transaction, by taking the offer away for a moment, if it was paused since it last drew or has not drawn yet
 (EVerest and evcc do the same). One that runs at a higher offer only *needs* more than it was told at first, as old Zoes
 do. All of this moves shares; no worst case knows of it.
@@ -101,6 +102,9 @@ def _runs(rest: Rest, offered_a: float | None) -> Rest:
 def _idles(rest: Rest, limit_a: float, seen_at: float, now: float) -> Rest:
     if rest.idle_since is None:
         return replace(rest, idle_since=seen_at)
+    if rest.asleep_until is not None and rest.idle_since < rest.asleep_until <= now:
+        # Its turn has begun: what it does with it is looked at anew.
+        return replace(rest, idle_since=now)
     idle_s = seen_at - rest.idle_since
     if rest.paused and rest.woken_at is None:
         return replace(rest, woken_at=now, stalled_a=max(rest.stalled_a, limit_a)) if idle_s >= WAKE_AFTER_S else rest

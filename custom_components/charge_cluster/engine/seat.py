@@ -58,7 +58,7 @@ class Seat:
     """Whether its charger says that nothing is plugged in."""
     wants: bool = False
     sleeps: bool = False
-    """Whether its vehicle takes nothing of what it is offered."""
+    """Whether its vehicle takes nothing of what it is offered: it has a place as long as nobody else needs it."""
     woken: bool = False
     """Whether its offer is taken away for a moment to wake its vehicle."""
     still: bool = False

@@ -26,6 +26,12 @@ def admit_candidates(
     reserve = _reserves_that_fit(room, sharing, budget, sums)
     candidates = [seat for seat in sharing if seat.wants]
     fit = _all_fit(room, reserve, candidates, budget)
+    if not fit and any(seat.sleeps for seat in candidates):
+        # Sleepers keep no place from others.
+        for seat in candidates:
+            seat.wants = not seat.sleeps
+        candidates = [seat for seat in candidates if seat.wants]
+        fit = _all_fit(room, reserve, candidates, budget)
     _queue_newcomers(candidates, snapshot.now, admitted=fit)
     if fit:
         return Places(frozenset(seat.connector.connector_id for seat in candidates), ())
@@ -187,7 +193,9 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
         shares_by_arrival(room, admitted, groups)
         # What they leave on some phases is for everybody.
         _fill_by_class(room, admitted, weights)
-    _let_sated_resume(_hand_out_whole_steps(room, admitted, budget), sated)
+    left = _hand_out_whole_steps(room, admitted, budget)
+    _let_sated_resume(left, sated)
+    _offer_sleepers_more(left, [seat for seat in (*admitted, *sated) if seat.sleeps])
 
 
 def _explain_waiting(waiting: Sequence[Seat], served: Sequence[Seat], budget: Budget) -> None:
@@ -315,17 +323,17 @@ def _why_shared(seat: Seat, budget: Budget) -> Reason:
 
 
 def _let_sated_resume(left: list[float], sated: Sequence[Seat]) -> None:
-    """Offer vehicles that take nothing their minimum from what is left, so that they can begin again by themselves.
-
-    A sleeper comes last, and is offered more where nobody wants it: it may need that to run at all.
-    """
+    """Offer a vehicle that takes nothing its minimum from what is left, so that it can begin again by itself."""
     for seat in sorted(sated, key=lambda s: (s.sleeps, s.memory.came_at, s.connector.connector_id)):
-        seat.reason = Reason.ASLEEP if seat.sleeps else Reason.VEHICLE_TAKES_LESS
-        offers = [seat.lower]
-        if seat.sleeps:
-            offers.insert(0, max(seat.lower, min(seat.upper, whole_steps_below(WAKE_OFFER_A, seat.connector.step_a))))
-        seat.target = 0.0
-        for offer in offers:
-            if _takes(seat, offer - min(seat.reserve, offer) - ROUNDING_A, left):
-                seat.target = offer
-                break
+        extra = seat.lower - min(seat.reserve, seat.lower)
+        seat.reason = Reason.VEHICLE_TAKES_LESS
+        seat.target = seat.lower if _takes(seat, extra - ROUNDING_A, left) else 0.0
+
+
+def _offer_sleepers_more(left: list[float], sleepers: Sequence[Seat]) -> None:
+    """Offer vehicles that sleep more than their minimum where nobody wants it: they may need that to run at all."""
+    for seat in sorted(sleepers, key=lambda s: (s.memory.came_at, s.connector.connector_id)):
+        seat.reason = Reason.ASLEEP
+        offer = min(seat.upper, whole_steps_below(WAKE_OFFER_A, seat.connector.step_a))
+        if offer > seat.target and _takes(seat, offer - max(seat.target, min(seat.reserve, offer)) - ROUNDING_A, left):
+            seat.target = offer
