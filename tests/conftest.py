@@ -13,6 +13,7 @@ from hypothesis import HealthCheck, settings
 
 # The test package brings a folder of the same name; the one imported first is the one that Home Assistant loads from.
 import custom_components  # noqa: F401 - imported for its place in sys.modules
+from tests.attack import extent
 
 # Times are judged by scripts/benchmark; here a busy machine must not fail a property. Continuous integration judges a
 # change by the same examples each time; new ones are searched by developers and by the long run.
@@ -39,6 +40,13 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
         if end_to_end in item.path.parents:
             item.add_marker(pytest.mark.e2e)
             item.add_marker(pytest.mark.xdist_group(f"e2e {item.path.stem}"))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Tell what the attack has run, in this process and those that it shared the work with."""
+    told = extent.told(report for outcome in ("passed", "failed") for report in terminalreporter.getreports(outcome))
+    if told is not None:
+        terminalreporter.write_line(told)
 
 
 @pytest.fixture(autouse=True)

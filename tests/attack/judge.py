@@ -108,7 +108,7 @@ class Judge:
     def _note_unruly(self, now: float) -> None:
         for post, socket in self.world.sockets:
             drawn = max(socket.outlet.drawn)
-            over = drawn - max((amps for _, amps in socket.entitled), default=0.0)
+            over = drawn - socket.most_entitled_a
             if over <= 0.01:
                 socket.over_a = 0.0
                 continue

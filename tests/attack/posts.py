@@ -31,16 +31,13 @@ from custom_components.charge_cluster.chargers import (
 )
 from custom_components.charge_cluster.engine.model import VehicleState
 
-from .stores import Held, Promise, Socket
+from .stores import OBEYED_WITHIN_S, Held, Promise, Socket
 
 if TYPE_CHECKING:
     from .world import World
 
 ANSWER_TIMEOUT_S = 10.0
 START_LIMIT_S = 900.0
-OBEYED_WITHIN_S = 13.0
-"""A car and its charger have followed an order after this."""
-
 RENEWED_WITHIN_S = 15.0
 """Limits are sent again after a third of their validity (10 s), if they can be."""
 
@@ -527,6 +524,4 @@ class Post:
                 offered = outlet.spec.maximum_a
             if outlet.car is not None or outlet.offered_a:
                 outlet.offer(offered, self.world.truth.now)
-            socket.entitled.append((now, max(socket.word.offer(now), socket.word.fallback_a) if runs else 0.0))
-            while socket.entitled[0][0] < now - OBEYED_WITHIN_S:
-                socket.entitled.popleft()
+            socket.entitle(max(socket.word.offer(now), socket.word.fallback_a) if runs else 0.0, now)

@@ -8,6 +8,9 @@ from dataclasses import dataclass, field
 from custom_components.charge_cluster.chargers import LimitOrder
 from simulator.physics import Outlet
 
+OBEYED_WITHIN_S = 13.0
+"""A car and its charger have followed an order after this."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Held:
@@ -82,10 +85,24 @@ class Socket:
     newest: LimitOrder | None = None
     asking: int = 0
     entitled: deque[tuple[float, float]] = field(default_factory=deque)
-    """What it may have offered in the last seconds by its word."""
+    """What it may have offered in the last seconds by its word: the most, and what is the most once that is over."""
     over_a: float = 0.0
     """By how much it drew more than that."""
     by_itself_since: float | None = None
     """Since when it offers its stored fallback by itself: it booted, its clock was set, its limit ran out."""
     fallen_until: float = float("-inf")
     """Until then its car may still draw what it offered by itself a moment ago, before it could be told otherwise."""
+
+    @property
+    def most_entitled_a(self) -> float:
+        """Return the most that it may have offered in the last seconds by its word."""
+        return self.entitled[0][1] if self.entitled else 0.0
+
+    def entitle(self, amps: float, now: float) -> None:
+        """Note what it may offer now by its word."""
+        entitled = self.entitled
+        while entitled and entitled[-1][1] <= amps:
+            entitled.pop()
+        entitled.append((now, amps))
+        while entitled[0][0] < now - OBEYED_WITHIN_S:
+            entitled.popleft()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import os
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import replace
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings, strategies as st
@@ -15,24 +15,29 @@ from custom_components.charge_cluster.site.settings import ConnectorWish
 from simulator.vehicle import CarSpec
 
 from . import happenings, service
+from .extent import Totals, record
 from .plans import cars, plans
 from .posts import Link, Mood, Post
 from .stores import Socket
-from .world import SitePlan, Totals, World
+from .world import SitePlan, World
 
 STEPS = 20_000
 """Steps that the normal run takes at least."""
 LONG_STEPS = 1_000_000
 """The same of scripts/test --long."""
+STEPS_OF_A_PART = 25_000
+"""A long run is cut into parts of about so many: processes that share them end at nearly the same time."""
 STEPS_VARIABLE = "ATTACK_STEPS"
 """Environment: other numbers of steps."""
 SEED_VARIABLE = "ATTACK_SEED"
 """Environment: any text, for other stories than the usual ones."""
 TOTALS = Totals()
 
+STORIES_OF_A_ROUND = 100
+STEPS_OF_A_STORY = 50
+
 SEARCH = settings(
-    max_examples=100,
-    stateful_step_count=50,
+    stateful_step_count=STEPS_OF_A_STORY,
     deadline=None,
     database=None,
     phases=(Phase.generate,) if "ATTACK_SHRINK" not in os.environ else (Phase.generate, Phase.shrink),
@@ -250,27 +255,40 @@ class AttackOnService(Attack):
 
 
 MACHINES = (Attack, Attack, Attack, AttackOnService)
-"""By part. Calm takes its time, so that one part judges the service."""
+"""By part, in turn. Calm takes its time, so that one part in four judges the service."""
+
+
+def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
+    """Cut what is to be run into parts that several processes can take."""
+    if "part" in metafunc.fixturenames:
+        steps = _wanted_steps(metafunc.config)
+        parts = len(MACHINES) * max(1, round(steps / len(MACHINES) / STEPS_OF_A_PART))
+        metafunc.parametrize(("part", "wanted"), [(part, steps // parts) for part in range(parts)], ids=range(parts))
+
+
+def _wanted_steps(config: pytest.Config) -> int:
+    long = config.option.markexpr == ""
+    return int(os.environ.get(STEPS_VARIABLE, LONG_STEPS if long else STEPS))
 
 
 @pytest.mark.timeout(0)
-@pytest.mark.parametrize("part", range(len(MACHINES)))
 def test_anything_may_happen_in_any_order(
     part: int,
-    pytestconfig: pytest.Config,
+    wanted: int,
     record_property: Callable[[str, object], None],
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    long = pytestconfig.option.markexpr == ""
-    wanted = int(os.environ.get(STEPS_VARIABLE, LONG_STEPS if long else STEPS)) // len(MACHINES)
     caplog.set_level(logging.ERROR, logger="custom_components.charge_cluster")
     name = os.environ.get(SEED_VARIABLE, "charge cluster")
-    before, rounds = TOTALS.steps, 0
-    while TOTALS.steps - before < wanted:
-        # Hypothesis ends a round when it likes; what was truly run is counted.
-        search = seed(f"{name} {part} {rounds}")(MACHINES[part])
-        run_state_machine_as_test(search, settings=SEARCH)
-        rounds += 1
-    for what in fields(TOTALS):
-        record_property(what.name, getattr(TOTALS, what.name))
-    assert TOTALS.steps - before >= wanted
+    before, rounds = replace(TOTALS), 0
+    try:
+        while (missing := wanted - TOTALS.steps + before.steps) > 0:
+            # Hypothesis ends a round when it likes; what was truly run is counted.
+            stories = min(STORIES_OF_A_ROUND, -(-missing // STEPS_OF_A_STORY))
+            search = seed(f"{name} {part} {rounds}")(MACHINES[part % len(MACHINES)])
+            run_state_machine_as_test(search, settings=settings(SEARCH, max_examples=stories))
+            rounds += 1
+    finally:
+        # What a part that failed has run counts as well.
+        record(TOTALS, before, record_property)
+    assert TOTALS.steps - before.steps >= wanted

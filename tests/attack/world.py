@@ -11,7 +11,7 @@ import asyncio
 import copy
 from collections import deque
 from collections.abc import Callable
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Concatenate, override
 
@@ -205,20 +205,6 @@ class LaggingMeter:
         if self.report is not None and serial == self._serial and not self.silent and not self.lost_phase:
             self.told_at = sample.measured_at
             self.report(sample)
-
-
-@dataclass(slots=True, kw_only=True)
-class Totals:
-    """What was tried altogether."""
-
-    steps: int = 0
-    seconds: float = 0.0
-    examples: int = 0
-    orders: int = 0
-    over_s: float = 0.0
-    calms: int = 0
-    deaths: int = 0
-    words: dict[str, int] = field(default_factory=dict)
 
 
 class World:
@@ -483,4 +469,4 @@ def _text(amps: PhaseAmps) -> str:
     return "/".join(f"{amp:.1f}" for amp in amps)
 
 
-__all__ = ["CarSpec", "CircuitPlan", "Fault", "Link", "Mood", "PostPlan", "Reason", "SitePlan", "Totals", "World"]
+__all__ = ["CarSpec", "CircuitPlan", "Fault", "Link", "Mood", "PostPlan", "Reason", "SitePlan", "World"]

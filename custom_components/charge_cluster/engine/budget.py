@@ -59,6 +59,7 @@ class _Cap:
 
 
 NO_CAP = _Cap()
+NOTHING_SEEN = BaseMemory()
 
 
 def budget_for(snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], layout: Layout, sums: Sums) -> Budget:
@@ -166,7 +167,7 @@ def _base_of(
             return None
         return _declared(declared or NO_AMPS)
     reading = snapshot.meters[circuit_id]
-    before = memory.circuits.get(circuit_id, BaseMemory())
+    before = memory.circuits.get(circuit_id, NOTHING_SEEN)
     unheard = circuit_id in snapshot.unheard
     if unheard and before.settled is not None and not before.stuck:
         # What was believed before the restart keeps everybody where they are; nothing may rest on it.

@@ -7,7 +7,6 @@ before it found and answers one question. Each has a room of its own; the comman
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 
 from . import guard
 from .allocation import ROUNDING_A
@@ -34,7 +33,7 @@ def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     share_out(snapshot, seats, places, budget)
     raises = safe_raises(snapshot, seats, budget, sums)
     commands = _commands(snapshot, seats, raises.limits, unknown_limits(snapshot, seats, budget, sums))
-    return replace(outcome(snapshot, seats, budget, places, commands, sums), fallbacks=raises.fallbacks)
+    return outcome(snapshot, seats, budget, places, commands, raises.fallbacks, sums)
 
 
 # --- commands: what is sent, in which order? -------------------------------------------------------------------------

@@ -24,6 +24,7 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
     budget: Budget,
     places: Places,
     commands: Sequence[Command],
+    fallbacks: Sequence[str],
     sums: Sums,
 ) -> Decision:
     """Return what the stages found, in words and for the next pass."""
@@ -63,6 +64,7 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
             at=now,
             room=Room(layout, seats),
         ),
+        fallbacks=fallbacks,
     )
 
 

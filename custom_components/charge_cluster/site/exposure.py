@@ -127,6 +127,9 @@ class _Account:
     kept: tuple[object, ...] = ()
     """What was written last, as far as it matters."""
     kept_at: float = float("-inf")
+    shown: ExposureView | None = None
+    shown_of: tuple[object, ...] = ()
+    """What that picture was made of."""
 
     @property
     def empty(self) -> bool:
@@ -285,14 +288,23 @@ class Exposures:
     # Showing and keeping -------------------------------------------------------------------------------------------
 
     def _view(self, account: _Account) -> ExposureView:
-        now = self._clock.monotonic()
+        begins = self._clock.monotonic() - WINDOW_S
         day = [spell for _, spell in account.spells]
-        window = [spell for began, spell in account.spells if began > now - WINDOW_S]
+        window = [spell for began, spell in account.spells if began > begins]
         device = account.circuit.device
+        share = None if device is None or not account.known else round(max(account.used) * 100)
+        # Spells come and change at their end and go at their beginning: the rest needs no second look each second.
+        made_of = (device, share, len(day), len(window), day[-1] if day else None)
+        if account.shown is None or made_of != account.shown_of:
+            account.shown, account.shown_of = self._picture(account, share, day, window), made_of
+        return account.shown
+
+    @staticmethod
+    def _picture(account: _Account, share: int | None, day: Sequence[Spell], window: Sequence[Spell]) -> ExposureView:
         above = [spell for spell in window if max(spell.above_s) > 0]
         return ExposureView(
             device=_mark(account.circuit),
-            share_percent=None if device is None or not account.known else round(max(account.used) * 100),
+            share_percent=share,
             above_s=_worst(spell.above_s for spell in window),
             above_as=_worst(spell.above_as for spell in window),
             highest=round(max(spell.highest for spell in above), 2) if above else None,

@@ -52,7 +52,7 @@ from .restart import Restart
 from .sessions import Sessions
 from .settings import ChargePointSettings, ConnectorWish, SiteSettings
 from .sightings import Sightings
-from .surroundings import circuit_views, problems_of
+from .surroundings import CircuitMatter, circuit_views, problems_of
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
 from .wiring import Wiring
 
@@ -105,7 +105,8 @@ class Site:
         self._demand = DemandBook(records)
         self._exposures = Exposures(records.keep_exposure, clock)
         self._model: SiteModel
-        self._circuit_names: dict[str, str] = {}
+        self._circuits_made_of: dict[str, CircuitMatter] = {}
+        self._circuit_names = _names_of(settings)
         self._memory = Memory()
         self._decision: Decision | None = None
         self._problems: tuple[Problem, ...] = ()
@@ -225,6 +226,7 @@ class Site:
         wanted = {point.charge_point_id: point for point in settings.charge_points}
         before = self.settings
         self.settings = settings
+        self._circuit_names = _names_of(settings)
         for charge_point_id in self._points.keys() - wanted.keys():
             await self._remove_point(charge_point_id, now)
         moved = settings.listener != before.listener
@@ -246,6 +248,7 @@ class Site:
             if point_state.online:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
+        self._circuits_made_of.clear()
         self._demand.keep_only(self._model.circuits)
         self._exposures.take_up(settings.circuits)
         self.commissioning.settings_changed()
@@ -336,7 +339,6 @@ class Site:
             await state.meter.start(partial(self._metered, state))
 
     def _rebuild_model(self) -> None:
-        self._circuit_names = {circuit.circuit_id: circuit.name for circuit in self.settings.circuits}
         self._model = SiteModel(
             circuits={circuit.circuit_id: circuit_of(circuit) for circuit in self.settings.circuits},
             connectors={key: self._in_tree(state) for key, state in self._states.items()},
@@ -549,8 +551,7 @@ class Site:
     # Pictures ------------------------------------------------------------------------------------------------------
 
     def _show_connector(self, state: ConnectorState) -> None:
-        names = {circuit.circuit_id: circuit.name for circuit in self.settings.circuits}
-        view = self.caps.explained(state.view(names), state.limit)
+        view = self.caps.explained(state.view(self._circuit_names), state.limit)
         if self.connectors.get(state.key) != view:
             self.connectors[state.key] = view
             self._tell(f"connector:{state.key}")
@@ -569,7 +570,14 @@ class Site:
 
     def _show_circuits(self, decision: Decision) -> None:
         views = circuit_views(
-            self.settings, self._model, decision, self._states, self._meters, self.caps, self._exposures
+            self.settings,
+            self._model,
+            decision,
+            self._states,
+            self._meters,
+            self.caps,
+            self._exposures,
+            self._circuits_made_of,
         )
         for circuit_id, view in views.items():
             if self.circuits.get(circuit_id) != view:
@@ -585,6 +593,10 @@ class Site:
             self._states.get(connector_key(point.settings.charge_point_id, c.number)) for c in point.settings.connectors
         )
         return [state for state in found if state is not None and not state.leaving]
+
+
+def _names_of(settings: SiteSettings) -> dict[str, str]:
+    return {circuit.circuit_id: circuit.name for circuit in settings.circuits}
 
 
 def _refuse(settings: SiteSettings) -> None:

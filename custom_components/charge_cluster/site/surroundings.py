@@ -6,16 +6,16 @@ import math
 from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
-from ..engine.controller import Decision
 from ..engine.fallback_proof import Ceiling
 from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
 from ..engine.obedience import FAITHFUL, Obedience
+from ..engine.snapshot import CircuitDecision, Decision
 from ..ocpp.protocols import Clock
 from .cap import CapSource
 from .caps import Caps
 from .connector import ConnectorState
-from .exposure import Exposures
+from .exposure import Exposures, ExposureView
 from .grid_rules import PASS_S, WIRE_S, fail_safe_time, fallback_excess
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
@@ -23,7 +23,7 @@ from .proof import KILO, amps_text
 from .readings import guard_timeouts, guards
 from .records import SiteRecords
 from .settings import SiteSettings
-from .views import G100_ALLOWED_S, CapView, CircuitView
+from .views import G100_ALLOWED_S, CapView, CircuitView, FailSafeTime
 
 REFUSED_OFTEN = 3
 """A limit refused so often in a row is a problem that a person must look at."""
@@ -36,6 +36,9 @@ SHORTFALLS: Mapping[Ceiling, ProblemKey] = {
 }
 """What it is called where a fallback does not fit below a ceiling."""
 
+type CircuitMatter = tuple[CircuitDecision, float, float, tuple[CapView, ...], ExposureView | None, FailSafeTime]
+"""All that the picture of a circuit is made of."""
+
 
 def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is known
     settings: SiteSettings,
@@ -45,8 +48,9 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
     meters: Mapping[str, MeterState],
     caps: Caps,
     exposures: Exposures,
+    made_of: dict[str, CircuitMatter],
 ) -> dict[str, CircuitView]:
-    """Return the pictures of all circuits."""
+    """Return the pictures of the circuits where something is not as `made_of` has it, which is kept up."""
     power: dict[str, float] = dict.fromkeys(site.circuits, 0.0)
     for state in states.values():
         drawn = state.power_now_w
@@ -60,6 +64,12 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
     views = {}
     for circuit_id, circuit in decision.circuits.items():
         interval = max((intervals.get(above, 0.0) for above in site.paths[circuit_id]), default=0.0)
+        held, exposure = caps.of(circuit_id), exposures.view(circuit_id)
+        fail_safe = fail_safe_time(settings, timeouts.get(circuit_id))
+        matter = (circuit, interval, power[circuit_id], held, exposure, fail_safe)
+        if made_of.get(circuit_id) == matter:
+            continue
+        made_of[circuit_id] = matter
         views[circuit_id] = CircuitView(
             circuit_id=circuit_id,
             load_a=None if circuit.load_a is None else _shown(circuit.load_a),
@@ -77,9 +87,9 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             waiting=circuit.waiting,
             charging=circuit.charging,
             demand_w=None if circuit.demand_w is None else round(circuit.demand_w),
-            caps=caps.of(circuit_id),
-            exposure=exposures.view(circuit_id),
-            fail_safe=fail_safe_time(settings, timeouts.get(circuit_id)),
+            caps=held,
+            exposure=exposure,
+            fail_safe=fail_safe,
         )
     return views
 
@@ -262,12 +272,7 @@ def _connector_problems(
     for state in states.values():
         if state.leaving or state.charge_point_id not in names:
             continue
-        placeholders = {
-            "charge_point": names[state.charge_point_id],
-            "connector": str(state.number),
-            "maximum": amps_text(state.connector.maximum_a),
-            "fallback": amps_text(state.connector.fallback_a),
-        }
+        placeholders: dict[str, str] = {}
         keys = []
         conduct = FAITHFUL
         if decision is not None and state.key in decision.memory.connectors:
@@ -290,6 +295,14 @@ def _connector_problems(
             keys.append(ProblemKey.LIMIT_REFUSED)
         if state.bound.fallback_a is None:
             keys.append(ProblemKey.FALLBACK_UNPROVED)
+        if not keys:
+            continue
+        placeholders |= {
+            "charge_point": names[state.charge_point_id],
+            "connector": str(state.number),
+            "maximum": amps_text(state.connector.maximum_a),
+            "fallback": amps_text(state.connector.fallback_a),
+        }
         found.extend(
             Problem(key=key, subject=state.key, severity=Severity.WARNING, placeholders=placeholders) for key in keys
         )
