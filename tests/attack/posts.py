@@ -114,7 +114,7 @@ class Post:
             for socket in self.sockets.values():
                 report(self._status(socket))
                 if socket.known is not None:
-                    report(self._started(socket, resumed=True))
+                    report(self._started(socket, socket.known, resumed=True))
         return lambda: self.listeners.remove(report) if report in self.listeners else None
 
     async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
@@ -329,10 +329,10 @@ class Post:
         vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
         return ConnectorStatus(connector=socket.number, vehicle=vehicle, status=vehicle.value)
 
-    def _started(self, socket: Socket, *, resumed: bool) -> TransactionStarted:
+    def _started(self, socket: Socket, transaction: int, *, resumed: bool) -> TransactionStarted:
         return TransactionStarted(
             connector=socket.number,
-            transaction_id=str(socket.transaction if socket.known is None else socket.known),
+            transaction_id=str(transaction),
             id_tag=None,
             meter_start_wh=socket.began_wh,
             started_at=0.0,
@@ -387,7 +387,7 @@ class Post:
         socket.began_wh = socket.outlet.register_wh
         socket.truth.limit = socket.word.limit = None
         socket.changes.clear()
-        self._report(self._started(socket, resumed=False))
+        self._report(self._started(socket, socket.transaction, resumed=False))
 
     def unplugged(self, socket: Socket) -> None:
         """The car left."""
@@ -450,7 +450,7 @@ class Post:
         for socket in self.sockets.values():
             if socket.transaction is not None and socket.known != socket.transaction:
                 socket.known = socket.stored = socket.transaction
-                self._tell(self._started(socket, resumed=True))
+                self._tell(self._started(socket, socket.transaction, resumed=True))
 
     def _tell_boot(self) -> None:
         for socket in self.sockets.values():
