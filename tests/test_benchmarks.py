@@ -12,7 +12,9 @@ import pytest_socket
 
 from custom_components.charge_cluster.engine.allocation import Claim, fair_shares
 from custom_components.charge_cluster.site.session import Session
+from simulator.vehicle import CarSpec
 from tests.attack import happenings
+from tests.attack.posts import Link
 from tests.benchmarks import __main__ as program, faults, guard, rpc, shares
 from tests.benchmarks.bookkeeping import Charged, Record, lost, sessions_in
 from tests.benchmarks.car_parks import a_car_park
@@ -103,8 +105,32 @@ def _kill_as_a_car_leaves(trial: faults.Trial) -> None:
     happenings.restart(trial, 8.0, orderly=False, memory=None)
 
 
+def _another_car_comes(trial: faults.Trial) -> None:
+    """Let the car at P8 leave, two others come, the first of them leave again."""
+    post = trial.posts["P8"]
+    for _ in range(2):
+        trial.at_once(happenings.unplug, post, post.sockets[1])
+        trial.run(5.0)
+        trial.at_once(happenings.plug, post, post.sockets[1], CarSpec(name="another"), 1.0)
+        trial.run(20.0)
+
+
+def _cars_change_offline(trial: faults.Trial) -> None:
+    trial.at_once(happenings.break_link, trial.posts["P8"], Link.DOWN)
+    _another_car_comes(trial)
+    trial.at_once(happenings.reconnect, trial.posts["P8"])
+
+
+def _killed_while_cars_change(trial: faults.Trial) -> None:
+    trial.at_once(happenings.kill)
+    _another_car_comes(trial)
+    happenings.revive(trial, None)
+
+
 KILLED = the_fault("killed, back after 8 s with a memory 5 s old")
 KILLED_AS_A_CAR_LEAVES = faults.Fault("killed as a car leaves", _kill_as_a_car_leaves, None)
+CARS_CHANGE_OFFLINE = faults.Fault("cars change while their charge point is offline", _cars_change_offline, None)
+KILLED_WHILE_CARS_CHANGE = faults.Fault("killed, and cars change meanwhile", _killed_while_cars_change, None)
 
 
 DOUBLE = """
@@ -122,6 +148,8 @@ class TestRecords:
         [
             KILLED,
             KILLED_AS_A_CAR_LEAVES,
+            CARS_CHANGE_OFFLINE,
+            KILLED_WHILE_CARS_CHANGE,
             the_fault("power cut of the site"),
             the_fault("power cut of the site and the host"),
             the_fault("Home Assistant restarts, 45 s"),

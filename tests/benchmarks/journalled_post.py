@@ -31,9 +31,8 @@ class JournalledPost(Post):
     def __init__(self, world: World, name: str, sockets: list[Socket], ledger: Callable[[], Life]) -> None:
         super().__init__(world, name, sockets, world.chance)
         self.ledger = ledger
-        self.began_at: dict[str, float] = {}
-        """By its own number of a transaction, UTC POSIX seconds."""
         self.journalled: dict[str, StoredTransaction] = {}
+        """By its own number of a transaction."""
         self.ended: list[Charged] = []
         """The transactions that truly ended."""
 
@@ -52,18 +51,11 @@ class JournalledPost(Post):
         return replace(event, transaction_id=number, meter_start_wh=start_wh, meter_stop_wh=stop_wh)
 
     @override
-    def _begin(self, socket: Socket, car: object) -> None:
-        before = socket.transaction
-        super()._begin(socket, car)
-        if socket.transaction != before:
-            self.began_at[str(socket.transaction)] = self.world.clock.time()
-
-    @override
-    def _end(self, socket: Socket) -> None:
+    def _end(self, socket: Socket, reason: str) -> None:
         if socket.transaction is not None:
             energy_wh = socket.outlet.register_wh - socket.began_wh
             self.ended.append(Charged(connector=socket.key, energy_wh=energy_wh))
-        super()._end(socket)
+        super()._end(socket, reason)
 
     @override
     def _deliver(self, serial: int, event: ChargerEvent) -> None:
@@ -80,7 +72,7 @@ class JournalledPost(Post):
                     connector=event.connector,
                     id_tag=None,
                     meter_start_wh=round(event.meter_start_wh),
-                    started_at=self.began_at[event.transaction_id],
+                    started_at=event.started_at,
                     received_at=now,
                 )
             )
@@ -91,8 +83,8 @@ class JournalledPost(Post):
                     transaction_id=self.journalled[event.transaction_id].transaction_id,
                     id_tag=None,
                     meter_stop_wh=round(event.meter_stop_wh),
-                    stopped_at=now,
+                    stopped_at=event.stopped_at,
                     received_at=now,
-                    reason=None,
+                    reason=event.reason,
                 )
             )
