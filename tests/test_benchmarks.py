@@ -2,22 +2,39 @@
 
 import json
 import random
+import sqlite3
+from contextlib import closing
 from pathlib import Path
+from typing import Any
 
 import pytest
+import pytest_socket
 
 from custom_components.charge_cluster.engine.allocation import Claim, fair_shares
+from custom_components.charge_cluster.site.session import Session
+from simulator.vehicle import CarSpec
+from tests.attack import happenings
+from tests.attack.posts import Link
 from tests.benchmarks import __main__ as program, faults, guard, rpc, shares
+from tests.benchmarks.bookkeeping import Charged, Record, lost, sessions_in
 from tests.benchmarks.car_parks import a_car_park
+from tests.benchmarks.ledger_life import Life
 from tests.benchmarks.measuring import percentile, timed
 from tests.benchmarks.oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
 from tests.benchmarks.report import Report, Row, Verdict
+from tests.ledger.records import NOON, WallClock
 
 ENTRY = Path(__file__).parents[1] / "scripts" / "benchmark"
 
 
 def a_row(value: float, target: float | None) -> Row:
     return Row(benchmark="shares", subject="s", figure="f", value=value, unit="ms", target=target)
+
+
+@pytest.fixture(autouse=True)
+def sockets_of_the_host(loopback: None) -> None:
+    """Let processes be forked by a server on a socket in the file system; no other machine can be reached by one."""
+    pytest_socket.socket_allow_hosts(["127.0.0.1"], allow_unix_socket=True)
 
 
 @pytest.fixture
@@ -75,6 +92,152 @@ def test_nothing_exceeds_a_rating_where_nothing_jumps() -> None:
         assert tally.worst.highest_a > 60.0
     finally:
         trial.end()
+
+
+def the_fault(name: str) -> faults.Fault:
+    return next(fault for fault in faults.FAULTS if fault.name == name)
+
+
+def _kill_as_a_car_leaves(trial: faults.Trial) -> None:
+    leaving = trial.posts["P8"]
+    trial.at_once(happenings.unplug, leaving, leaving.sockets[1])
+    trial.run(1.0)
+    happenings.restart(trial, 8.0, orderly=False, memory=None)
+
+
+def _another_car_comes(trial: faults.Trial) -> None:
+    """Let the car at P8 leave, two others come, the first of them leave again."""
+    post = trial.posts["P8"]
+    for _ in range(2):
+        trial.at_once(happenings.unplug, post, post.sockets[1])
+        trial.run(5.0)
+        trial.at_once(happenings.plug, post, post.sockets[1], CarSpec(name="another"), 1.0)
+        trial.run(20.0)
+
+
+def _cars_change_offline(trial: faults.Trial) -> None:
+    trial.at_once(happenings.break_link, trial.posts["P8"], Link.DOWN)
+    _another_car_comes(trial)
+    trial.at_once(happenings.reconnect, trial.posts["P8"])
+
+
+def _killed_while_cars_change(trial: faults.Trial) -> None:
+    trial.at_once(happenings.kill)
+    _another_car_comes(trial)
+    happenings.revive(trial, None)
+
+
+KILLED = the_fault("killed, back after 8 s with a memory 5 s old")
+KILLED_AS_A_CAR_LEAVES = faults.Fault("killed as a car leaves", _kill_as_a_car_leaves, None)
+CARS_CHANGE_OFFLINE = faults.Fault("cars change while their charge point is offline", _cars_change_offline, None)
+KILLED_WHILE_CARS_CHANGE = faults.Fault("killed, and cars change meanwhile", _killed_while_cars_change, None)
+
+
+DOUBLE = """
+    INSERT INTO session (session_id, site_id, connector, started_at, ended_at, energy_wh, held_back_s)
+    SELECT 'again', site_id, connector, started_at, ended_at, energy_wh, held_back_s FROM session
+    WHERE connector = 'p4/1'
+"""
+
+
+class TestRecords:
+    """What the faults cost is counted in the files of the real ledger."""
+
+    @pytest.mark.parametrize(
+        "fault",
+        [
+            KILLED,
+            KILLED_AS_A_CAR_LEAVES,
+            CARS_CHANGE_OFFLINE,
+            KILLED_WHILE_CARS_CHANGE,
+            the_fault("power cut of the site"),
+            the_fault("power cut of the site and the host"),
+            the_fault("Home Assistant restarts, 45 s"),
+            the_fault("charge point removed while it charges"),
+        ],
+        ids=lambda fault: fault.name,
+    )
+    def test_a_fault_loses_no_record(self, fault: faults.Fault) -> None:
+        assert faults.strike(fault, 25.0, watched_s=60.0).lost == 0
+
+    def test_a_record_that_is_not_as_it_was_is_lost(self) -> None:
+        trial = faults.Trial()
+        try:
+            trial.fill()
+            trial.run(30.0)
+            trial.make_well()
+            counted = [trial.lost()]
+            with closing(sqlite3.connect(trial.ledger_path)) as ledger:
+                for spoil in (
+                    "DELETE FROM session WHERE connector = 'p1/1'",
+                    "UPDATE session SET energy_wh = energy_wh - 3 WHERE connector = 'p2/1'",
+                    "UPDATE session SET ended_at = NULL WHERE connector = 'p3/1'",
+                    DOUBLE,
+                    "DELETE FROM charge_transaction WHERE charge_point_id = 'p5'",
+                    "UPDATE charge_transaction SET meter_stop_wh = NULL WHERE charge_point_id = 'p6'",
+                ):
+                    assert ledger.execute(spoil).rowcount == 1
+                    ledger.commit()
+                    counted.append(trial.lost())
+        finally:
+            trial.end()
+        assert counted == [0, 1, 2, 3, 4, 5, 6]
+
+    def test_a_site_that_kept_no_session_over_a_kill_would_double_them_all(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        tell = Life.tell
+
+        def forget(life: Life, name: str, *arguments: Any, **named: Any) -> None:
+            if name != "keep_session":
+                tell(life, name, *arguments, **named)
+
+        monkeypatch.setattr(Life, "tell", forget)
+        assert faults.strike(KILLED, 25.0, watched_s=60.0).lost == faults.POSTS_OF_CLUSTER + faults.POSTS_OF_SUPPLY
+
+    def test_a_ledger_that_is_killed_holds_what_was_committed_and_no_more(self, tmp_path: Path) -> None:
+        life = Life(tmp_path, "site", WallClock())
+        for connector in ("cp1/1", "cp2/1"):
+            life.records.session(connector, Session(session_id=connector, started_at=NOON, start_energy_wh=None))
+            if connector == "cp1/1":
+                life.commit()
+        life.kill()
+        assert (tmp_path / "ledger.db-wal").exists(), "it was closed"
+
+        life = Life(tmp_path, "site", WallClock())
+        life.commit()
+        assert [record.connector for record in sessions_in(tmp_path / "ledger.db")] == ["cp1/1"]
+        life.close()
+        assert not (tmp_path / "ledger.db-wal").exists(), "it was not closed"
+
+    @pytest.mark.parametrize(
+        ("recorded_wh", "count"),
+        [
+            ([100.0, 500.0], 0),
+            ([500.0, 100.0], 0),
+            ([501.0, 99.0], 0),  # told in whole Wh
+            ([500.0], 1),
+            ([500.0, 100.0, 100.0], 1),
+            ([500.0, 110.0], 1),
+            ([500.0, None], 1),
+            ([], 2),
+        ],
+    )
+    def test_each_is_held_against_what_truly_was(self, recorded_wh: list[float | None], count: int) -> None:
+        truth = [Charged(connector="cp1/1", energy_wh=energy_wh) for energy_wh in (100.0, 500.0)]
+        assert lost(truth, [Record(connector="cp1/1", energy_wh=energy_wh) for energy_wh in recorded_wh]) == count
+
+    def test_a_record_of_what_never_was_counts(self) -> None:
+        assert lost([], [Record(connector="cp1/1", energy_wh=0.0)]) == 1
+
+    def test_what_nobody_could_measure_may_be_missing(self) -> None:
+        charged = Charged(connector="cp1/1", energy_wh=100.0, unseen_wh=50.0)
+        assert [lost([charged], [Record(connector="cp1/1", energy_wh=wh)]) for wh in (47.0, 51.0, 101.0, 103.0)] == [
+            1,
+            0,
+            0,
+            1,
+        ]
 
 
 def test_messages_are_measured_over_real_sockets() -> None:

@@ -16,7 +16,7 @@ from custom_components.charge_cluster.site.settings import CircuitSettings, Conn
 from .judge import RISES_LATE_S, RUNS_OUT_S, Fault
 from .posts import Link, Mood, Post
 from .stores import Socket
-from .world import CarSpec, Diary, World
+from .world import CarSpec, World
 
 type Memory = int | None
 """How many flushes ago the disk was written last; None: lost."""
@@ -198,14 +198,12 @@ def kill(world: World) -> None:
         meter.go_dark()
         meter.told_at = float("-inf")
     world.host_up = False
-    world.diary_of_the_dead = world.diary
-    world.diary = Diary()
+    world.lose_records()
 
 
 def revive(world: World, memory: Memory, *, orderly: bool = False) -> None:
     """Start the host anew with what its disk holds."""
-    dead = world.diary_of_the_dead
-    world.diary = dead if orderly else dead.as_of(memory)
+    world.find_records(memory, orderly=orderly)
     world.host_up = True
     for _, socket in world.sockets:
         socket.over_a = 0.0  # who disobeys has to be found out anew
@@ -220,7 +218,7 @@ def restart(world: World, away_s: float, *, orderly: bool, memory: Memory) -> No
     world.disturb(f"restart after {away_s} s, orderly {orderly}, memory {memory}")
     if orderly:
         world.wait(world.site.stop())
-        world.diary.flush()
+        world.close_records()
     world.at_once(kill)
     world.run(away_s)
     revive(world, memory, orderly=orderly)

@@ -30,12 +30,15 @@ from custom_components.charge_cluster.chargers import (
     WentOnline,
 )
 from custom_components.charge_cluster.engine.model import VehicleState
+from custom_components.charge_cluster.ocpp.protocols import UNPLUGGED
 
 from .stores import OBEYED_WITHIN_S, Held, Promise, Socket
 
 if TYPE_CHECKING:
     from .world import World
 
+POWER_LOSS = "PowerLoss"
+"""The reason of a transaction that a power cut ended."""
 ANSWER_TIMEOUT_S = 10.0
 START_LIMIT_S = 900.0
 RENEWED_WITHIN_S = 15.0
@@ -111,7 +114,7 @@ class Post:
             for socket in self.sockets.values():
                 report(self._status(socket))
                 if socket.known is not None:
-                    report(self._started(socket, resumed=True))
+                    report(self._started(socket, socket.known, resumed=True))
         return lambda: self.listeners.remove(report) if report in self.listeners else None
 
     async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
@@ -326,13 +329,13 @@ class Post:
         vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
         return ConnectorStatus(connector=socket.number, vehicle=vehicle, status=vehicle.value)
 
-    def _started(self, socket: Socket, *, resumed: bool) -> TransactionStarted:
+    def _started(self, socket: Socket, transaction: int, *, resumed: bool) -> TransactionStarted:
         return TransactionStarted(
             connector=socket.number,
-            transaction_id=str(socket.transaction if socket.known is None else socket.known),
+            transaction_id=str(transaction),
             id_tag=None,
             meter_start_wh=socket.began_wh,
-            started_at=0.0,
+            started_at=socket.began_at,
             resumed=resumed,
         )
 
@@ -382,17 +385,18 @@ class Post:
         self.world.transactions += 1
         socket.transaction = self.world.transactions
         socket.began_wh = socket.outlet.register_wh
+        socket.began_at = self.world.clock.time()
         socket.truth.limit = socket.word.limit = None
         socket.changes.clear()
-        self._report(self._started(socket, resumed=False))
+        self._report(self._started(socket, socket.transaction, resumed=False))
 
     def unplugged(self, socket: Socket) -> None:
         """The car left."""
-        self._end(socket)
+        self._end(socket, UNPLUGGED)
         if self.powered:
             self._report(self._status(socket))
 
-    def _end(self, socket: Socket) -> None:
+    def _end(self, socket: Socket, reason: str) -> None:
         if socket.transaction is None:
             return
         ended, socket.transaction = socket.transaction, None
@@ -404,8 +408,9 @@ class Post:
                 transaction_id=str(ended),
                 meter_start_wh=socket.began_wh,
                 meter_stop_wh=socket.outlet.register_wh,
-                stopped_at=0.0,
-                reason=None,
+                stopped_at=self.world.clock.time(),
+                reason=reason,
+                vehicle_left=reason == UNPLUGGED,
             )
         )
 
@@ -447,7 +452,7 @@ class Post:
         for socket in self.sockets.values():
             if socket.transaction is not None and socket.known != socket.transaction:
                 socket.known = socket.stored = socket.transaction
-                self._tell(self._started(socket, resumed=True))
+                self._tell(self._started(socket, socket.transaction, resumed=True))
 
     def _tell_boot(self) -> None:
         for socket in self.sockets.values():
@@ -496,7 +501,7 @@ class Post:
         for socket in self.sockets.values():
             if not resumes or socket.outlet.car is None:
                 car = socket.outlet.car
-                self._end(socket)
+                self._end(socket, UNPLUGGED if car is None else POWER_LOSS)
                 if car is not None:
                     self.plugged(socket, 1.0)
 

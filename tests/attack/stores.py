@@ -73,6 +73,8 @@ class Socket:
     """The one that runs."""
     began_wh: float = 0.0
     """Its register at the start of it."""
+    began_at: float = 0.0
+    """UTC POSIX seconds."""
     known: int | None = None
     """The one that we know of."""
     stored: int | None = None

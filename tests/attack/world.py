@@ -21,7 +21,7 @@ from custom_components.charge_cluster.engine.snapshot import Command
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.proof import check
-from custom_components.charge_cluster.site.records import Kept
+from custom_components.charge_cluster.site.records import Kept, SiteRecords
 from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.settings import (
     ChargePointSettings,
@@ -280,7 +280,11 @@ class World:
                     word=Store(fallback_a=plan.maximum_a),
                 )
             )
-        return Post(self, plan.name, sockets, self.chance)
+        return self.new_post(plan.name, sockets)
+
+    def new_post(self, name: str, sockets: list[Socket]) -> Post:
+        """Return a post with sockets."""
+        return Post(self, name, sockets, self.chance)
 
     def _settings(self) -> SiteSettings:
         circuits = tuple(
@@ -336,7 +340,12 @@ class World:
     def new_site(self) -> Site:
         """Return a site of the settings in force."""
         return Site(
-            self.settings, self.wishes, clock=self.clock, records=self.diary, wiring=self, chance=Random(self.plan.seed)
+            self.settings,
+            self.wishes,
+            clock=self.clock,
+            records=self.records(),
+            wiring=self,
+            chance=Random(self.plan.seed),
         )
 
     async def prepare(self, settings: SiteSettings) -> None: ...
@@ -361,6 +370,30 @@ class World:
             meter.lag_s, meter.powered = old.lag_s, old.powered
         self.meters[settings.circuit_id] = meter
         return meter
+
+    # -- records ------------------------------------------------------------------------------------------------------
+
+    def records(self) -> SiteRecords:
+        """Return where a site that begins now writes to, and finds what was left."""
+        return self.diary
+
+    def flush(self) -> None:
+        """Bring what was written to the disk."""
+        self.diary.flush()
+
+    def close_records(self) -> None:
+        """Bring everything to the disk, for a host that stops in good order."""
+        self.diary.flush()
+
+    def lose_records(self) -> None:
+        """Lose what has not reached the disk, with the host."""
+        self.diary_of_the_dead = self.diary
+        self.diary = Diary()
+
+    def find_records(self, flushes_ago: int | None, *, orderly: bool) -> None:
+        """Find what the disk held when the host stopped (`orderly`), or so many flushes earlier; None: nothing."""
+        dead = self.diary_of_the_dead
+        self.diary = dead if orderly else dead.as_of(flushes_ago)
 
     # -- time ---------------------------------------------------------------------------------------------------------
 
@@ -404,7 +437,7 @@ class World:
             for meter in self.meters.values():
                 meter.sample(now)
         if self._steps % 10 == 0:
-            self.diary.flush()
+            self.flush()
         self.judge.step(now)
 
     def end(self) -> None:

@@ -8,22 +8,27 @@ places of the rhythm in which chargers and meter report.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import override
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any, override
 
-from custom_components.charge_cluster.chargers import LimitOutcome
 from custom_components.charge_cluster.engine.exposure import DeviceKind, Exposure, ProtectiveDevice, follow
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps
-from custom_components.charge_cluster.engine.snapshot import Command
-from custom_components.charge_cluster.site.connector import ConnectorState
-from custom_components.charge_cluster.site.session import Session
+from custom_components.charge_cluster.ledger.store import FILE
+from custom_components.charge_cluster.site.records import SiteRecords
+from simulator.physics import NOMINAL_VOLTAGE_V
 from simulator.vehicle import CarSpec
 from tests.attack import happenings
 from tests.attack.judge import RUNS_OUT_S, SLOWEST_CAR_S, STEP_S, Judge
 from tests.attack.posts import Link, Mood, Post
-from tests.attack.world import CircuitPlan, Diary, PostPlan, SitePlan, World
+from tests.attack.stores import Socket
+from tests.attack.world import CircuitPlan, PostPlan, SitePlan, World
 
+from .bookkeeping import Charged, Record, lost, sessions_in, transactions_in
+from .journalled_post import JournalledPost
+from .ledger_life import Life
 from .progress import say
 from .report import Row
 
@@ -48,8 +53,9 @@ METER_TIMEOUT_S = 10.0
 NOTICED_S = max(30.0, 2 * SAMPLE_EVERY_S)
 """A charger that disobeys is noticed within this (or two of its sample intervals)."""
 
-STOPPED_WITHIN_WH = 5.0
-"""A session is recorded when the energy in its record is that of the truth, give or take a few seconds of charging."""
+COMMITTED_WITHIN_S = 5.0
+"""What is written from time to time is on the disk after so long (promise 7)."""
+CHARGED_BETWEEN_SAMPLES_WH = 32.0 * 3 * NOMINAL_VOLTAGE_V * SAMPLE_EVERY_S / 3600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,31 +68,6 @@ class Fault:
     """The seconds above a rating that are promised, given the reaction time; None: nobody can observe it."""
     bound: str = ""
     """What bounds it where nobody can."""
-
-
-class Ledger(Diary):
-    """A diary that also keeps what was recorded for good."""
-
-    def __init__(self, recorded: dict[str, Session] | None = None) -> None:
-        super().__init__()
-        self.sessions = {} if recorded is None else recorded
-
-    @override
-    def session(self, key: str, session: Session) -> None:
-        self.sessions[session.session_id] = session
-
-    @override
-    def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
-        self.changes += 1
-
-    @override
-    def as_of(self, flushes_ago: int | None) -> Diary:
-        found = super().as_of(flushes_ago)
-        ledger = Ledger(self.sessions)
-        ledger.bounds, ledger.bases, ledger.kept_sessions = found.bounds, found.bases, found.kept_sessions
-        ledger.standings, ledger.demands, ledger.turn = found.standings, found.demands, found.turn
-        ledger.stuck, ledger.orderly = found.stuck, found.orderly
-        return ledger
 
 
 @dataclass(slots=True)
@@ -126,17 +107,87 @@ class Counter(Judge):
 
 
 class Trial(World):
-    """A full site to which one thing happens; nothing is judged, everything is counted."""
+    """A full site to which one thing happens, with the real ledger; nothing is judged, everything is counted."""
 
     def __init__(self) -> None:
+        self._disk = TemporaryDirectory(prefix="charge_cluster_trial_")
+        self._life: Life | None = None
+        self._holds_back = False
+        self._seen_wh: dict[str, float] = {}
+        """What had been charged at connectors that were removed meanwhile."""
         super().__init__(_plan())
         self.tally: Tally | None = None
+        self.stumbled: Exception | None = None
+        """What went wrong in a callback, which the loop would only log."""
+        self.loop.set_exception_handler(self._note)
         self.judge = Counter(self)
-        self.diary = self.diary_of_the_dead = Ledger()
-        self.site = self.new_site()
         for post in self.posts.values():
             post.wire_s, post.apply_s, post.raise_after_s = 0.05, 0.5, 0.0
             post.sample_every_s, post.clock_error_s = SAMPLE_EVERY_S, 0.0
+
+    @override
+    def new_post(self, name: str, sockets: list[Socket]) -> Post:
+        return JournalledPost(self, name, sockets, lambda: self.ledger)
+
+    # The ledger ------------------------------------------------------------------------------------------------------
+
+    @property
+    def ledger_path(self) -> Path:
+        """Return the database file."""
+        return self._folder / FILE
+
+    @property
+    def _folder(self) -> Path:
+        return Path(self._disk.name) / "ledger"
+
+    @property
+    def ledger(self) -> Life:
+        """Return the ledger of the present host, opened at the first need."""
+        if self._life is None:
+            self._life = Life(self._folder, self.settings.site_id, self.clock)
+        return self._life
+
+    @override
+    def records(self) -> SiteRecords:
+        return self.ledger.records
+
+    @override
+    def flush(self) -> None:
+        if self._life is not None and not self._holds_back:
+            self._life.commit()
+
+    @override
+    def close_records(self) -> None:
+        self.ledger.close()
+
+    @override
+    def lose_records(self) -> None:
+        if self._life is not None:
+            self._life.kill()
+            self._life = None
+
+    @override
+    def find_records(self, flushes_ago: int | None, *, orderly: bool) -> None:
+        """Find what the disk holds, whatever that is."""
+
+    @override
+    def end(self) -> None:
+        try:
+            super().end()
+        finally:
+            self.lose_records()
+            self._disk.cleanup()
+
+    # What happens ----------------------------------------------------------------------------------------------------
+
+    def _note(self, _loop: object, context: dict[str, Any]) -> None:
+        self.stumbled = context.get("exception") or RuntimeError(context["message"])
+
+    @override
+    def run(self, seconds: float) -> None:
+        super().run(seconds)
+        if self.stumbled is not None:
+            raise self.stumbled
 
     def count(self) -> None:
         """Take what flows into account."""
@@ -168,29 +219,58 @@ class Trial(World):
         """Return the post that a fault befalls."""
         return self.posts["P1"]
 
-    def close(self) -> int:
-        """Let everybody leave when all is well again; return how many sessions were not recorded as they were."""
+    def run_up_to(self, moment_s: float) -> None:
+        """Let time pass, with nothing committed for as long as may be: a kill at its end costs as much as it can."""
+        self.run(moment_s - COMMITTED_WITHIN_S)
+        self.flush()
+        self._holds_back = True
+        self.run(COMMITTED_WITHIN_S)
+        self._holds_back = False
+
+    def remove(self, post: Post) -> None:
+        """Remove a charge point; what flows there from now on is nobody's to record."""
+        for socket in post.sockets.values():
+            car = socket.outlet.car
+            self._seen_wh[socket.key] = 0.0 if car is None else car.delivered_wh
+        happenings.remove_point(self, post)
+
+    def make_well(self) -> None:
+        """Make all well again, let everybody leave, and have it on the disk."""
         self.tally = None
         if not self.host_up:
-            happenings.revive(self, 0)
+            happenings.revive(self, None)
         self.run(30.0)
         self.at_once(happenings.heal)
         self.run(30.0)
         for post, socket in self.sockets:
             self.at_once(happenings.unplug, post, socket)
         self.run(CLOSING_S)
-        ended = sorted(s.energy_wh for s in self.diary.sessions.values() if s.ended_at is not None)
-        gone = {f"{name}/1" for name in self.removed_at}
-        truth = sorted(s.delivered_wh for s in self.truth.sessions if s.outlet_id not in gone)
-        # What flows at a charge point after its removal is nobody's to record, but its record is closed.
-        wrong = len(self.truth.sessions) - len(ended)
-        for energy_wh in truth:
-            nearest = min(ended, key=lambda known: abs(known - energy_wh), default=None)
-            if nearest is None or abs(nearest - energy_wh) > STOPPED_WITHIN_WH:
-                wrong += 1
+        self.flush()
+
+    def lost(self) -> int:
+        """Return how many sessions and transactions are not on record as they were."""
+        return lost(self._sessions(), sessions_in(self.ledger_path)) + lost(
+            self._transactions(), self._of_those_that_are_ours(transactions_in(self.ledger_path))
+        )
+
+    def _sessions(self) -> Iterator[Charged]:
+        keys = {socket.outlet_id: socket.key for _, socket in self.sockets}
+        for session in self.truth.sessions:
+            key = keys[session.outlet_id]
+            seen_wh = self._seen_wh.get(key)
+            if seen_wh is None:
+                yield Charged(connector=key, energy_wh=session.delivered_wh)
             else:
-                ended.remove(nearest)
-        return wrong
+                yield Charged(connector=key, energy_wh=seen_wh, unseen_wh=CHARGED_BETWEEN_SAMPLES_WH)
+
+    def _transactions(self) -> Iterator[Charged]:
+        for post in self.posts.values():
+            if isinstance(post, JournalledPost):
+                yield from self._of_those_that_are_ours(post.ended)
+
+    def _of_those_that_are_ours[T: (Charged, Record)](self, found: Iterable[T]) -> list[T]:
+        """Leave out transactions of charge points that were removed: their end is told to nobody."""
+        return [each for each in found if each.connector not in self._seen_wh]
 
 
 def _plan() -> SitePlan:
@@ -250,12 +330,12 @@ def _all_lose_power(trial: Trial) -> None:
         trial.at_once(happenings.cut_power, post, 5.0, resumes=True, forgets=False)
 
 
-def _restart(away_s: float, *, orderly: bool, memory: int | None) -> Callable[[Trial], None]:
-    return lambda trial: happenings.restart(trial, away_s, orderly=orderly, memory=memory)
+def _restart(away_s: float, *, orderly: bool) -> Callable[[Trial], None]:
+    return lambda trial: happenings.restart(trial, away_s, orderly=orderly, memory=None)
 
 
 def _outage(*, host_too: bool) -> Callable[[Trial], None]:
-    return lambda trial: happenings.outage(trial, 8.0, host_too=host_too, memory=1)
+    return lambda trial: happenings.outage(trial, 8.0, host_too=host_too, memory=None)
 
 
 def _frozen_while_a_car_leaves(trial: Trial) -> None:
@@ -265,7 +345,7 @@ def _frozen_while_a_car_leaves(trial: Trial) -> None:
 
 
 def _removed(trial: Trial) -> None:
-    happenings.remove_point(trial, trial.first)
+    trial.remove(trial.first)
 
 
 def _clock(seconds: float) -> Callable[[Trial], None]:
@@ -321,14 +401,14 @@ FAULTS = (
     Fault("clock of a charge point an hour ahead", _clock(3600.0), _reaction),
     Fault("clock of a charge point a minute behind", _clock(-60.0), _reaction),
     Fault("charge point removed while it charges", _removed, _reaction),
-    Fault("Home Assistant restarts, 8 s", _restart(8.0, orderly=True, memory=0), lambda reaction_s: reaction_s + 8.0),
-    Fault("Home Assistant restarts, 45 s", _restart(45.0, orderly=True, memory=0), _runs_out),
+    Fault("Home Assistant restarts, 8 s", _restart(8.0, orderly=True), lambda reaction_s: reaction_s + 8.0),
+    Fault("Home Assistant restarts, 45 s", _restart(45.0, orderly=True), _runs_out),
     Fault(
         "killed, back after 8 s with a memory 5 s old",
-        _restart(8.0, orderly=False, memory=1),
+        _restart(8.0, orderly=False),
         lambda reaction_s: reaction_s + 8.0,
     ),
-    Fault("killed, back after 45 s with a memory 5 s old", _restart(45.0, orderly=False, memory=1), _runs_out),
+    Fault("killed, back after 45 s with a memory 5 s old", _restart(45.0, orderly=False), _runs_out),
     Fault("everything dies and stays dead", _die, _runs_out),
 )
 
@@ -348,14 +428,15 @@ def strike(fault: Fault, moment_s: float, watched_s: float = WATCHED_S) -> Outco
     trial = Trial()
     try:
         trial.fill()
-        trial.run(moment_s)
+        trial.run_up_to(moment_s)
         reaction_s = trial.site.circuits["supply"].reaction_time_s
         trial.tally = tally = Tally()
         trial.jump()
         fault.happens(trial)
         trial.run(watched_s)
         worst, share = tally.worst, tally.share
-        return Outcome(worst=worst, share=share, reaction_s=reaction_s, lost=trial.close())
+        trial.make_well()
+        return Outcome(worst=worst, share=share, reaction_s=reaction_s, lost=trial.lost())
     finally:
         trial.end()
 

@@ -100,7 +100,7 @@ async def test_it_tells_what_happens_in_the_sites_words(stage: Stage) -> None:
     await scene.status("Preparing")
     transaction = await scene.start()
     await scene.draws(9)
-    await point.stop(transaction, 2500)
+    await point.stop(transaction, 2500, reason="EVDisconnected")
     await stage.hang_up(point)
     assert [type(event) for event in scene.events] == [
         WentOffline,
@@ -117,7 +117,7 @@ async def test_it_tells_what_happens_in_the_sites_words(stage: Stage) -> None:
     (draw,) = scene.heard(DrawSample)
     assert (started.transaction_id, started.id_tag, started.resumed) == (str(transaction), "TAG1", False)
     assert (stopped.meter_start_wh, stopped.meter_stop_wh) == (1000, 2500)
-    assert (stopped.presumed, stopped.late) == (False, False)
+    assert (stopped.presumed, stopped.late, stopped.vehicle_left) == (False, False, True)
     assert (draw.amps, draw.energy_wh) == ((9, 9, 9), 1000)
     assert scene.charger.identity.firmware == "1.2"
     await scene.charger.close()
@@ -147,6 +147,7 @@ async def test_an_end_that_nobody_told_is_presumed_and_the_real_one_is_late(scen
     presumed, late = scene.heard(TransactionStopped)
     assert (presumed.transaction_id, presumed.presumed, presumed.late) == (str(first), True, False)
     assert (late.transaction_id, late.presumed, late.late) == (str(first), False, True)
+    assert [presumed.vehicle_left, late.vehicle_left] == [False, False], "nobody said so"
     assert (late.meter_start_wh, late.meter_stop_wh) == (1000, 2400)
     # The younger one is still there for the order and for those who listen later.
     later: list[ChargerEvent] = []

@@ -29,7 +29,7 @@ async def test_a_start_is_on_the_disk_when_it_is_answered(ledger: Ledger) -> Non
 async def test_a_stop_is_on_the_disk_when_it_is_answered(ledger: Ledger) -> None:
     stored = await ledger.journal.start_transaction(a_start())
     stopped = await ledger.journal.stop_transaction(a_stop(stored.transaction_id))
-    assert stopped == replace(stored, meter_stop_wh=9000, stopped_at=NOON + 3600.0)
+    assert stopped == replace(stored, meter_stop_wh=9000, stopped_at=NOON + 3600.0, stop_reason="Local")
     rows = on_disk(ledger.path, "SELECT meter_stop_wh, stop_reason FROM charge_transaction")
     assert rows == [(9000, "Local")]
 
@@ -127,7 +127,7 @@ async def test_what_was_queued_offline_is_stored_with_its_own_times(ledger: Ledg
     await ledger.journal.stop_transaction(a_stop(old.transaction_id, stopped_at=yesterday + 60.0, meter_stop_wh=20))
     assert await ledger.journal.open_transactions("CP1") == [young]
     assert await ledger.journal.transactions("CP1", yesterday, yesterday + 1.0) == [
-        replace(old, stopped_at=yesterday + 60.0, meter_stop_wh=20)
+        replace(old, stopped_at=yesterday + 60.0, meter_stop_wh=20, stop_reason="Local")
     ]
 
 

@@ -59,7 +59,9 @@ class MemoryJournal:
             self.presumed.discard(stored.transaction_id)
             if stop.reason == STALE_REASON:
                 self.presumed.add(stored.transaction_id)
-            stored = replace(stored, stopped_at=stop.stopped_at, meter_stop_wh=stop.meter_stop_wh)
+            stored = replace(
+                stored, stopped_at=stop.stopped_at, meter_stop_wh=stop.meter_stop_wh, stop_reason=stop.reason
+            )
             self.stored[stop.transaction_id] = stored
         return stored
 

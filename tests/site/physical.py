@@ -198,6 +198,7 @@ class WirelessCharger:
         self.runs = False
         """Whether that transaction runs."""
         self.meter_start_wh = 0.0
+        self.started_at = 0.0
         self.calls: list[tuple[float, float]] = []
 
     def listen(self, report: ReportEvent) -> Callable[[], None]:
@@ -226,9 +227,10 @@ class WirelessCharger:
         self.report_status()
         self.start_transaction()
 
-    def start_transaction(self) -> None:
+    def start_transaction(self, *, at: float | None = None, register_wh: float | None = None) -> None:
         self.transaction += 1
-        self.meter_start_wh = self.register_wh
+        self.meter_start_wh = self.register_wh if register_wh is None else register_wh
+        self.started_at = self.physical.clock.time() if at is None else at
         self.runs = True
         self.report(self._started(resumed=False))
 
@@ -238,16 +240,24 @@ class WirelessCharger:
             transaction_id=str(self.transaction),
             id_tag=None,
             meter_start_wh=self.meter_start_wh,
-            started_at=0.0,
+            started_at=self.started_at,
             resumed=resumed,
         )
 
     def unplugged(self) -> None:
         self.limit_a = None
-        self.stop_transaction()
+        self.stop_transaction(vehicle_left=True)
         self.report_status()
 
-    def stop_transaction(self, *, register_wh: float | None = None, presumed: bool = False, late: bool = False) -> None:
+    def stop_transaction(
+        self,
+        *,
+        register_wh: float | None = None,
+        at: float | None = None,
+        vehicle_left: bool = False,
+        presumed: bool = False,
+        late: bool = False,
+    ) -> None:
         self.runs = self.runs and late
         self.report(
             TransactionStopped(
@@ -255,8 +265,9 @@ class WirelessCharger:
                 transaction_id=str(self.transaction),
                 meter_start_wh=self.meter_start_wh,
                 meter_stop_wh=self.register_wh if register_wh is None else register_wh,
-                stopped_at=0.0,
+                stopped_at=self.physical.clock.time() if at is None else at,
                 reason=None,
+                vehicle_left=vehicle_left,
                 presumed=presumed,
                 late=late,
             )
@@ -445,6 +456,10 @@ class PhysicalSite:
         if memory is not None:
             self.notebook.bounds, self.notebook.orderly = dict(memory), False
         await self.run(away_s)
+        await self.begin_anew()
+
+    async def begin_anew(self) -> None:
+        """Start the site anew from what it kept."""
         self.site = self._site()
         await self.site.start()
 
@@ -454,8 +469,7 @@ class PhysicalSite:
         found.orderly = False
         self.notebook = found
         await self.run(away_s)
-        self.site = self._site()
-        await self.site.start()
+        await self.begin_anew()
 
     async def run(self, seconds: float, watch: Callable[[], None] | None = None) -> None:
         """Let time pass."""

@@ -34,6 +34,7 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
         counted_wh=7.0,
         settled_wh={"1": 100.0, "foreign": None},
         earlier_wh=3.0,
+        left_at=NOON + 50,
     )
 
     records.keep_session("cp1/1", session)
@@ -156,6 +157,20 @@ async def test_a_register_that_came_while_nobody_looked_after_the_session_is_fou
 
     assert (sessions["cp1/1"].energy_wh, sessions["cp1/1"].settled) == (3500.0, True)
     assert (sessions["cp1/2"].energy_wh, sessions["cp1/2"].settled) == (20.0, False)
+
+
+async def test_that_a_vehicle_left_while_nobody_looked_after_its_session_is_found(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    for number, reason in enumerate(("EVDisconnected", "Local"), start=1):
+        stored = await ledger.journal.start_transaction(a_start(connector=number))
+        await ledger.journal.stop_transaction(a_stop(stored.transaction_id, stopped_at=NOON + 60, reason=reason))
+        session = Session(session_id=f"s{number}", started_at=NOON, start_energy_wh=None)
+        session.join(str(stored.transaction_id), "04AA")
+        records.keep_session(f"cp1/{number}", session)
+
+    sessions = (await records.load()).sessions
+
+    assert (sessions["cp1/1"].left_at, sessions["cp1/2"].left_at) == (NOON + 60, None)
 
 
 async def test_a_session_is_one_row_however_often_it_is_recorded(ledger: Ledger) -> None:

@@ -4,9 +4,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from custom_components.charge_cluster.chargers import WentOnline
 from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.sessions import REGISTER_PATIENCE_S
 from custom_components.charge_cluster.site.views import SessionEvent
+from simulator.vehicle import CarSpec
 from tests.site.physical import PhysicalSite, a_site
 from tests.virtual_time import VirtualLoop, run_virtually
 
@@ -287,5 +289,143 @@ def test_a_session_at_a_charge_point_that_is_removed_ends_with_what_is_known_of_
         assert end.session.energy_wh >= known.energy_wh > 0.0
         assert site.notebook.sessions[known.session_id].ended_at is not None
         assert site.notebook.kept_sessions == {}
+
+    play(story)
+
+
+async def change_vehicles(site: PhysicalSite, *, stays: bool) -> tuple[float, float, float]:
+    """Let the vehicle at P1 leave and another one come, unheard; it may leave as well.
+
+    Return when the first left, when the second came (UTC POSIX seconds), and what the first charged.
+    """
+    charger = site.chargers["P1"]
+    site.truth.unplug("P1")
+    charger.fallback_a = 16.0
+    left_at, first_wh = site.clock.time(), drawn_wh(site)
+    await site.run(20)
+    site.truth.plug("P1", CarSpec(name="second", maximum_a=16.0))
+    came_at = site.clock.time()
+    await site.run(60)
+    if not stays:
+        site.truth.unplug("P1")
+    return left_at, came_at, first_wh
+
+
+def tell_of(site: PhysicalSite, left_at: float, came_at: float, first_wh: float, *, vehicle_left: bool = True) -> None:
+    """Let the charge point at P1 tell of the transactions that nobody heard of, as a queue does."""
+    charger = site.chargers["P1"]
+    charger.stop_transaction(register_wh=first_wh, at=left_at, vehicle_left=vehicle_left)
+    charger.start_transaction(at=came_at, register_wh=first_wh)
+
+
+def test_vehicles_that_change_while_the_charge_point_is_offline_have_a_session_each() -> None:
+    async def story(site: PhysicalSite) -> None:
+        charger = site.chargers["P1"]
+        site.plug("P1")
+        await site.run(107)
+        charger.lose_connection()
+        left_at, came_at, first_wh = await change_vehicles(site, stays=True)
+        charger.runs = False
+        charger.reconnect()
+        tell_of(site, left_at, came_at, first_wh)
+        assert [event.kind for event in site.told] == ["started", "ended", "started"]
+        await site.run(107)
+        assert shown(site) == pytest.approx(drawn_wh(site) - first_wh, rel=0.1)
+        site.unplug("P1")
+        first, second = (row(site, end) for end in ends(site))
+        assert (first.energy_wh, first.ended_at) == (first_wh, left_at)
+        assert (second.energy_wh, second.started_at) == (drawn_wh(site) - first_wh, came_at)
+        assert len(site.notebook.sessions) == 2
+
+    play(story)
+
+
+def test_vehicles_that_change_while_the_site_is_away_have_a_session_each() -> None:
+    async def story(site: PhysicalSite) -> None:
+        charger = site.chargers["P1"]
+        site.plug("P1")
+        await site.run(107)
+        await site.site.stop()
+        left_at, came_at, first_wh = await change_vehicles(site, stays=True)
+        charger.runs = False
+        await site.begin_anew()
+        tell_of(site, left_at, came_at, first_wh)
+        site.unplug("P1")
+        first, second = (row(site, end) for end in ends(site))
+        assert (first.energy_wh, first.ended_at) == (first_wh, left_at)
+        assert (second.energy_wh, second.started_at) == (drawn_wh(site) - first_wh, came_at)
+        assert len(site.notebook.sessions) == 2
+
+    play(story)
+
+
+def test_a_vehicle_that_stays_has_one_session_whatever_ended_its_transactions() -> None:
+    async def story(site: PhysicalSite) -> None:
+        charger = site.chargers["P1"]
+        site.plug("P1")
+        await site.run(107)
+        charger.lose_connection()
+        await site.run(20)
+        charger.runs = False
+        charger.reconnect()
+        tell_of(site, site.clock.time() - 10, site.clock.time() - 5, drawn_wh(site), vehicle_left=False)
+        await site.run(60)
+        site.unplug("P1")
+        [end] = ends(site)
+        assert row(site, end).energy_wh == drawn_wh(site)
+        assert len(site.notebook.sessions) == 1
+
+    play(story)
+
+
+@pytest.mark.parametrize("away", [False, True], ids=["the charge point is offline", "the site is away"])
+@pytest.mark.parametrize("free_first", [False, True], ids=["transactions first", "free first"])
+def test_a_visit_that_nobody_saw_is_recorded_once(away: bool, free_first: bool) -> None:
+    async def story(site: PhysicalSite) -> None:
+        charger = site.chargers["P1"]
+        charger.lose_connection()
+        if away:
+            await site.site.stop()
+        site.truth.plug("P1", CarSpec(name="unseen", maximum_a=16.0))
+        charger.fallback_a = 16.0
+        came_at = site.clock.time()
+        await site.run(60)
+        site.truth.unplug("P1")
+        left_at = site.clock.time()
+        await site.run(20)
+        if away:
+            await site.begin_anew()
+        charger.online = True
+        charger.report(WentOnline())
+        if free_first:
+            charger.report_status()
+        for _ in range(2):
+            charger.start_transaction(at=came_at, register_wh=0.0)
+            charger.stop_transaction(at=left_at, vehicle_left=True)
+            charger.transaction -= 1
+        charger.report_status()
+        [recorded] = site.notebook.sessions.values()
+        assert (recorded.started_at, recorded.energy_wh) == (came_at, drawn_wh(site))
+        assert drawn_wh(site) > 100.0
+        # Where nobody knew that the connector was free, the visit ends when it is said to be.
+        assert recorded.ended_at == (site.clock.time() if away and not free_first else left_at)
+        assert [event.kind for event in site.told] == ["started", "ended"]
+        assert site.notebook.kept_sessions == {}
+
+    play(story)
+
+
+def test_a_start_that_comes_before_the_word_of_the_vehicle_begins_no_session_of_its_own() -> None:
+    async def story(site: PhysicalSite) -> None:
+        charger = site.chargers["P1"]
+        site.truth.plug("P1", CarSpec(name="car", maximum_a=16.0))
+        charger.start_transaction()
+        assert site.told == []
+        charger.report_status()
+        await site.run(60)
+        site.unplug("P1")
+        [end] = ends(site)
+        assert row(site, end).energy_wh == drawn_wh(site)
+        assert len(site.notebook.sessions) == 1
 
     play(story)

@@ -122,6 +122,8 @@ class TransactionStopped:
     stopped_at: float
     """UTC POSIX seconds."""
     reason: str | None
+    vehicle_left: bool = False
+    """It ended because the vehicle was unplugged, by the charger's own word."""
     presumed: bool = False
     """Nobody told of the end: the register is the last one that was seen."""
     late: bool = False

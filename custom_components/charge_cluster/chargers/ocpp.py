@@ -40,6 +40,7 @@ from ..ocpp.conversation import (
     Unreachable,
 )
 from ..ocpp.listeners import enlist
+from ..ocpp.protocols import UNPLUGGED
 from . import (
     Booted,
     ChargerEvent,
@@ -451,6 +452,7 @@ def _stopped(closed: TransactionClosed) -> TransactionStopped:
         meter_stop_wh=closed.meter_stop_wh,
         stopped_at=closed.stopped_at,
         reason=closed.reason,
+        vehicle_left=closed.reason == UNPLUGGED,
         presumed=closed.presumed,
         late=closed.late,
     )

@@ -246,5 +246,6 @@ def _stored(row: ChargeTransaction) -> StoredTransaction:
         started_at=row.started_at,
         meter_stop_wh=row.meter_stop_wh,
         stopped_at=row.stopped_at,
+        stop_reason=row.stop_reason,
         last_meter_wh=row.last_meter_wh,
     )

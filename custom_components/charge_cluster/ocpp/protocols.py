@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
+UNPLUGGED = "EVDisconnected"
+"""The reason of a transaction that ended because its vehicle was unplugged, in every version of OCPP."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TransactionStart:
@@ -49,6 +52,7 @@ class StoredTransaction:
     started_at: float
     meter_stop_wh: int | None = None
     stopped_at: float | None = None
+    stop_reason: str | None = None
     last_meter_wh: int | None = None
     """The newest register that was recorded."""
 

@@ -15,7 +15,7 @@ from ..ledger.findings import FindingRecord
 from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
 from ..ledger.writer import StoreUnavailable
-from ..ocpp.protocols import JournalUnavailable
+from ..ocpp.protocols import UNPLUGGED, JournalUnavailable
 from .cap import Afterwards, Cap
 from .commissioning.findings import CommissioningTest, Finding, Verdict
 from .connector import ConnectorState
@@ -109,7 +109,10 @@ class LedgerRecords:
         for stored in ended:
             if stored.meter_stop_wh is not None:
                 energy_wh = float(stored.meter_stop_wh - stored.meter_start_wh)
-                unsettled[stored.transaction_id].settle(str(stored.transaction_id), energy_wh)
+                session = unsettled[stored.transaction_id]
+                session.settle(str(stored.transaction_id), energy_wh)
+                if stored.stop_reason == UNPLUGGED and session.transaction_id == str(stored.transaction_id):
+                    session.left_at = stored.stopped_at
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record a limit, what became of it and the limit that was in force until then."""

@@ -35,6 +35,8 @@ class Session:
     """The energy of each transaction by its own registers, oldest first; None: its last register is not known yet."""
     earlier_wh: float = 0.0
     """What older transactions came to."""
+    left_at: float | None = None
+    """When its vehicle left by the charger's word and clock, where nobody has seen the connector free since."""
 
     @property
     def energy_wh(self) -> float:

@@ -3,6 +3,10 @@
 The end of a session is told once its energy is known. A vehicle may leave before the charger has told the end of the
 transaction (it was offline, or says first that the connector is free), and the register in that end is what counts. So
 the session waits for it, though not for ever; a register that comes later still mends what was written down.
+
+Vehicles also come and go while nobody can see them: the charge point is offline, or we are away. What it tells of
+transactions afterwards says who was there: the vehicle of one was unplugged, so that the next is of another vehicle, or
+the connector is free again, so that a whole visit is recorded at once.
 """
 
 from __future__ import annotations
@@ -53,7 +57,7 @@ class Sessions:
         if state.plugged and state.session is None:
             self._begin(state)
         elif state.absent and state.session is not None:
-            self._part(state, state.session)
+            self._part(state, state.session, self._clock.time())
 
     def measured(self, state: ConnectorState, sample: DrawSample) -> None:
         """Take note of the registers in a measurement."""
@@ -71,14 +75,30 @@ class Sessions:
     def transaction_started(self, state: ConnectorState, event: TransactionStarted) -> None:
         """Take note of a transaction that is stored."""
         state.transaction = event
-        if state.session is not None and not state.has_parted_from(event.transaction_id):
-            state.session.join(event.transaction_id, event.id_tag)
-            self._write(state, state.session)
+        session = state.session
+        if state.has_parted_from(event.transaction_id):
+            return
+        if session is None:
+            # Where the connector is said to be free its word may follow, and a visit that is over is recorded as one.
+            if not state.absent and not event.resumed:
+                self._begin_unseen(state, event)
+        elif session.left_at is not None and event.transaction_id not in session.settled_wh:
+            self._part(state, session, self._clipped(session.left_at, session.started_at))
+            self._begin_unseen(state, event)
+        else:
+            session.join(event.transaction_id, event.id_tag)
+            self._write(state, session)
 
     def transaction_stopped(self, state: ConnectorState, event: TransactionStopped) -> None:
         """Take over the register at the end of a transaction."""
-        if state.transaction is not None and state.transaction.transaction_id == event.transaction_id:
+        running = state.transaction
+        if running is not None and running.transaction_id == event.transaction_id:
             state.transaction = None
+            if state.absent and state.session is None and not state.has_parted_from(event.transaction_id):
+                self._record_visit(state, running, event)
+                return
+        if state.session is not None and event.vehicle_left and event.transaction_id == state.session.transaction_id:
+            state.session.left_at = event.stopped_at
         for session in (state.session, state.parted):
             if session is not None and event.transaction_id in session.settled_wh:
                 self._settle(state, session, event)
@@ -91,7 +111,7 @@ class Sessions:
     def leave(self, state: ConnectorState) -> None:
         """End what goes on at a connector that is not ours any more, with what is known of it."""
         if state.session is not None:
-            self._part(state, state.session)
+            self._part(state, state.session, self._clock.time())
         self.conclude(state, math.inf)
 
     def keep(self, states: Iterable[ConnectorState]) -> None:
@@ -102,7 +122,34 @@ class Sessions:
 
     def _begin(self, state: ConnectorState) -> None:
         self._tell_end(state)
-        session = Session(session_id=uuid.uuid4().hex, started_at=self._clock.time(), start_energy_wh=state.energy_wh)
+        self._open(state, _new(self._clock.time(), state.energy_wh))
+
+    def _begin_unseen(self, state: ConnectorState, event: TransactionStarted) -> None:
+        """Begin the session of a vehicle that nobody saw coming, with its transaction."""
+        self._tell_end(state)
+        earliest = 0.0 if state.parted is None or state.parted.ended_at is None else state.parted.ended_at
+        state.since = self._clock.monotonic()
+        self._open(state, _new(self._clipped(event.started_at, earliest)))
+
+    def _record_visit(self, state: ConnectorState, began: TransactionStarted, ended: TransactionStopped) -> None:
+        """Record a vehicle that came, charged and left while nobody could see it."""
+        energy_wh = ended.meter_stop_wh - ended.meter_start_wh
+        if energy_wh <= 0:
+            return
+        self._tell_end(state)
+        session = state.parted = _new(self._clipped(began.started_at))
+        session.join(began.transaction_id, began.id_tag)
+        session.settle(began.transaction_id, energy_wh)
+        session.ended_at = self._clipped(ended.stopped_at, session.started_at)
+        self._records.session(state.key, session)
+        self._tell(session.event("started", state.key, session.started_at))
+        self._tell(session.event("ended", state.key, session.ended_at))
+
+    def _clipped(self, at: float, earliest: float = 0.0) -> float:
+        """Return a time by the clock of a charger, not later than now."""
+        return max(earliest, min(at, self._clock.time()))
+
+    def _open(self, state: ConnectorState, session: Session) -> None:
         transaction = state.transaction
         if transaction is not None and not state.has_parted_from(transaction.transaction_id):
             session.join(transaction.transaction_id, transaction.id_tag)
@@ -110,8 +157,8 @@ class Sessions:
         self._write(state, session)
         self._tell(session.event("started", state.key, session.started_at))
 
-    def _part(self, state: ConnectorState, session: Session) -> None:
-        session.ended_at = self._clock.time()
+    def _part(self, state: ConnectorState, session: Session, at: float) -> None:
+        session.ended_at = at
         state.session = None
         self._wait_for_register(state, session)
         if session.settled:
@@ -159,3 +206,7 @@ class Sessions:
     def _tell(self, event: SessionEvent) -> None:
         for listener in list(self._listeners):
             listener(event)
+
+
+def _new(started_at: float, start_energy_wh: float | None = None) -> Session:
+    return Session(session_id=uuid.uuid4().hex, started_at=started_at, start_energy_wh=start_energy_wh)
