@@ -40,7 +40,14 @@ if TYPE_CHECKING:
 POWER_LOSS = "PowerLoss"
 """The reason of a transaction that a power cut ended."""
 ANSWER_TIMEOUT_S = 10.0
+QUESTION_TIMEOUT_S = 2.0
+MISSED_OFTEN = 3
+"""Who left so many questions unanswered is not asked any more."""
 START_LIMIT_S = 900.0
+
+MEASURES_ON_DEMAND = 0.6
+"""So many of all posts do."""
+
 RENEWED_WITHIN_S = 15.0
 """Limits are sent again after a third of their validity (10 s), if they can be."""
 
@@ -91,6 +98,8 @@ class Post:
         """A random delay of its own before it offers more (as some rules ask for)."""
         self.sample_every_s = chance.choice((1.0, 5.0, 10.0, 10.0, 30.0))
         self.clock_error_s = chance.choice((0.0, 0.0, -1.0, -0.5))
+        self.can_measure_on_demand = Random(f"{world.plan.seed} {identity}").random() < MEASURES_ON_DEMAND
+        self._missed = 0
         self.offset_s = 0.0
         """Its clock against ours."""
         self.offset_known_s = 0.0
@@ -164,6 +173,40 @@ class Post:
     async def set_availability(self, connector: int, *, operative: bool) -> None: ...
 
     async def refresh(self) -> None: ...
+
+    @property
+    def measures_on_demand(self) -> bool:
+        return self.can_measure_on_demand and self._missed < MISSED_OFTEN
+
+    async def measure(self, connector: int) -> None:
+        """Send a measurement, in turn with everything else that is asked."""
+        async with self._busy:
+            if not self.online:
+                raise ChargerOffline
+            loop = asyncio.get_running_loop()
+            answer: asyncio.Future[LimitOutcome] = loop.create_future()
+            self._waiting[answer] = None
+            if self.link is Link.UP and self.mood is not Mood.LOSES_ORDERS:
+                loop.call_later(self.wire_s + self.late_s, self._asked, self._serial, self.sockets[connector], answer)
+            try:
+                async with asyncio.timeout(QUESTION_TIMEOUT_S):
+                    await answer
+                    self._missed = 0
+            except TimeoutError:
+                self._missed += 1
+                raise ChargerOffline from None
+            finally:
+                self._waiting.pop(answer, None)
+
+    def _asked(self, serial: int, socket: Socket, answer: asyncio.Future[LimitOutcome]) -> None:
+        if serial != self._serial or not self.powered or self.link is not Link.UP:
+            return
+        if socket.transaction is not None:
+            self._report_draw(socket, self._now())
+        if self.mood is not Mood.LOSES_ANSWERS:
+            asyncio.get_running_loop().call_later(
+                self.wire_s + self.late_s, self._answered, serial, answer, LimitOutcome.ACCEPTED
+            )
 
     async def close(self) -> None:
         self.listeners.clear()
@@ -351,17 +394,20 @@ class Post:
         for socket in self.sockets.values():
             if socket.transaction is None:
                 continue
-            drawn, register = socket.outlet.drawn, socket.outlet.register_wh
-            self._report(
-                DrawSample(
-                    connector=socket.number,
-                    amps=(drawn[0], drawn[1], drawn[2]),
-                    measured_at=now + self.clock_error_s,
-                    power_w=sum(drawn) * 230.0,
-                    energy_wh=register,
-                    register_wh=register,
-                )
+            self._report_draw(socket, now)
+
+    def _report_draw(self, socket: Socket, now: float) -> None:
+        drawn, register = socket.outlet.drawn, socket.outlet.register_wh
+        self._report(
+            DrawSample(
+                connector=socket.number,
+                amps=(drawn[0], drawn[1], drawn[2]),
+                measured_at=now + self.clock_error_s,
+                power_w=sum(drawn) * 230.0,
+                energy_wh=register,
+                register_wh=register,
             )
+        )
 
     # -- what happens to it -------------------------------------------------------------------------------------------
 
@@ -436,6 +482,7 @@ class Post:
             # A new connection takes the place of one that nobody knew to be dead.
             self.break_link(Link.DOWN)
         self.link = Link.UP
+        self._missed = 0
         self._serial += 1
         for answer in list(self._waiting):
             if not answer.done():

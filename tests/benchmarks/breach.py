@@ -68,9 +68,8 @@ class Extent:
     connectors: int = TARGET_CONNECTORS
     jumps: int = 50
     pauses_s: tuple[float, float] = (15.5, 18.5)
-    """Before each jump: more than the time that a car is given to settle (15 s). When two waves of reductions come
-    sooner after each other, the offer before the second may still be followed, and a jump may hide behind that until
-    reports tell. That is a limit of its own, told in docs/benchmarks.md; here the way to the wire is measured."""
+    """Before each jump: more than the time that a car is given to settle (15 s). One that comes sooner may have to be
+    told from cars that still follow the last, which takes seconds (docs/engine.md); here it is the way to the wire."""
 
 
 QUICK = Extent(connectors=3, jumps=1, pauses_s=(1.0, 2.0))

@@ -49,6 +49,9 @@ MOMENTS_S = (25.0, 120.0, 121.5, 124.0, 127.0)
 WATCHED_S = 150.0
 CLOSING_S = 90.0
 
+STEPS_APART_S = 6.0
+"""A car is given 15 s to settle."""
+
 METER_TIMEOUT_S = 10.0
 NOTICED_S = max(30.0, 2 * SAMPLE_EVERY_S)
 """A charger that disobeys is noticed within this (or two of its sample intervals)."""
@@ -124,6 +127,7 @@ class Trial(World):
         for post in self.posts.values():
             post.wire_s, post.apply_s, post.raise_after_s = 0.05, 0.5, 0.0
             post.sample_every_s, post.clock_error_s = SAMPLE_EVERY_S, 0.0
+            post.can_measure_on_demand = True
 
     @override
     def new_post(self, name: str, sockets: list[Socket]) -> Post:
@@ -206,9 +210,9 @@ class Trial(World):
             )
             self.at_once(happenings.plug, post, socket, car, 1.0)
 
-    def jump(self) -> None:
-        """Let the building draw all that was declared."""
-        self._base(WORST_A)
+    def jump(self, to_a: float = WORST_A) -> None:
+        """Let the building draw more: all that was declared."""
+        self._base(to_a)
 
     def _base(self, amps: float) -> None:
         self.own_base["supply"] = (amps, amps, amps)
@@ -338,6 +342,18 @@ def _outage(*, host_too: bool) -> Callable[[Trial], None]:
     return lambda trial: happenings.outage(trial, 8.0, host_too=host_too, memory=None)
 
 
+def _in_steps(count: int) -> Callable[[Trial], None]:
+    """Let the building come to the same in equal steps, each before the cars have followed the one before."""
+
+    def happens(trial: Trial) -> None:
+        by_a = (WORST_A - QUIET_A) / count
+        trial.jump(QUIET_A + by_a)
+        for step in range(1, count):
+            trial.loop.call_later(step * STEPS_APART_S, trial.jump, QUIET_A + (step + 1) * by_a)
+
+    return happens
+
+
 def _frozen_while_a_car_leaves(trial: Trial) -> None:
     trial.at_once(happenings.trouble_meter, "supply", "frozen", 0.0)
     leaving = trial.posts["P8"]
@@ -377,6 +393,12 @@ def _runs_out(_: float) -> float:
 
 FAULTS = (
     Fault("the building alone: 30 A more in one step", _nothing, _reaction),
+    Fault("the building in two steps of 15 A, 6 s apart", _in_steps(2), lambda reaction_s: reaction_s + STEPS_APART_S),
+    Fault(
+        "the building in three steps of 10 A, 6 s apart",
+        _in_steps(3),
+        lambda reaction_s: reaction_s + 2 * STEPS_APART_S,
+    ),
     Fault("meter silent", _meter("silent"), _timeout),
     Fault("meter loses a phase (or gives NaN)", _meter("phase"), _reaction),
     Fault("meter 10 s late", _meter("lag", 9.0), lambda reaction_s: reaction_s + 9.0),

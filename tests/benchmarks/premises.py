@@ -45,6 +45,8 @@ class LimitedPoint(ChargePoint):
         self._premises = premises
         self._followed_a = 0.0
         self._follows_at = 0.0
+        self._telling = asyncio.Lock()
+        self._asked: set[asyncio.Task[None]] = set()
 
     def drawn_a(self, now: float) -> float:
         """Return what the car draws on each phase."""
@@ -58,6 +60,12 @@ class LimitedPoint(ChargePoint):
             profile = payload["csChargingProfiles"]
             if profile["chargingProfilePurpose"] == "TxProfile":
                 self._take(float(profile["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"]))
+        if action == "TriggerMessage":
+            if payload["requestedMessage"] == "MeterValues":
+                task = asyncio.get_running_loop().create_task(self._tell())
+                self._asked.add(task)
+                task.add_done_callback(self._asked.discard)
+            return {"status": "Accepted"}
         return super().answer(action, payload)
 
     def _take(self, limit_a: float) -> None:
@@ -69,12 +77,17 @@ class LimitedPoint(ChargePoint):
         self.drawn_a(now)
         self.limit_a, self._follows_at = limit_a, now + FOLLOWS_AFTER_S
 
+    async def _tell(self) -> None:
+        """Send a measurement; one call is on the wire at a time."""
+        async with self._telling:
+            await self.measure(self.drawn_a(time.monotonic()))
+
     async def report(self) -> None:
         """Send MeterValues as a charge point does, for ever."""
         await asyncio.sleep(random.uniform(0.0, SAMPLED_EVERY_S))
         while True:
             begun = time.monotonic()
-            await self.measure(self.drawn_a(begun))
+            await self._tell()
             await asyncio.sleep(max(0.0, begun + SAMPLED_EVERY_S - time.monotonic()))
 
 

@@ -21,6 +21,7 @@ from custom_components.charge_cluster.chargers import (
     TransactionStopped,
     WentOffline,
     WentOnline,
+    measures_on_demand,
 )
 from custom_components.charge_cluster.chargers.ocpp import OcppCharger
 from custom_components.charge_cluster.engine.model import VehicleState
@@ -176,6 +177,22 @@ async def test_letting_go_leaves_the_conversation_alone(scene: Scene) -> None:
     again.listen(later.append)
     assert any(isinstance(event, ConnectorStatus) and event.status == "Charging" for event in later)
     await again.close()
+
+
+@virtually
+async def test_it_measures_on_demand_where_its_charge_point_does(scene: Scene) -> None:
+    able = measures_on_demand(scene.charger)
+    assert able is not None
+    await able.measure(1)
+    (asked,) = [payload for payload in scene.point.calls("TriggerMessage") if "connectorId" in payload]
+    assert asked == {"requestedMessage": "MeterValues", "connectorId": 1}
+    scene.point.answers["TriggerMessage"] = lambda _: {"status": "NotImplemented"}
+    with pytest.raises(OperationRefused):
+        await able.measure(1)
+    assert measures_on_demand(scene.charger) is None
+    await scene.stage.hang_up(scene.point)
+    with pytest.raises(ChargerOffline):
+        await able.measure(1)
 
 
 # -- what a status says of the vehicle ----------------------------------------------------------------------------

@@ -9,7 +9,13 @@ from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine import guard
 from custom_components.charge_cluster.engine.base_load import BaseMemory, follow
-from custom_components.charge_cluster.engine.guard import CAR_SETTLING_S, HISTORY_S, MAX_HISTORY, DrawBound
+from custom_components.charge_cluster.engine.guard import (
+    CAR_SETTLING_S,
+    CLOCK_SLACK_S,
+    HISTORY_S,
+    MAX_HISTORY,
+    DrawBound,
+)
 from custom_components.charge_cluster.engine.model import MeterReading, PhaseAmps
 
 from .sites import a_connector, all_phases
@@ -72,6 +78,54 @@ def test_a_car_that_may_still_follow_an_older_offer_has_to_be_seen_after_it_sett
     assert worst(soon) == 20.0
     late = guard.measured(soon, CONNECTOR, all_phases(8.0), 103.5 + CAR_SETTLING_S, 119.0)
     assert worst(late) == 8.0
+
+
+def test_a_car_that_was_only_told_less_and_less_is_seen_to_come_down_at_once() -> None:
+    bound = guard.accepted(guard.sent(online(20.0), 12.0, 100.0), 12.0, 100.0, 130.0)
+    bound = guard.accepted(guard.sent(bound, 8.0, 104.0), 8.0, 104.0, 134.0)
+    between = guard.measured(bound, CONNECTOR, all_phases(12.0), 105.0, 105.0)
+    assert worst(between) == 20.0
+    seen = guard.measured(between, CONNECTOR, all_phases(8.0), 107.0, 107.0)
+    assert worst(seen) == 8.0
+
+
+def test_a_car_that_was_told_more_in_between_is_not() -> None:
+    bound = online(20.0)
+    for at, amps in ((100.0, 8.0), (103.0, 12.0), (106.0, 8.0)):
+        bound = guard.accepted(guard.sent(bound, amps, at), amps, at, at + 30.0)
+    soon = guard.measured(bound, CONNECTOR, all_phases(8.0), 107.0, 107.0)
+    assert worst(soon) == 20.0
+
+
+def test_a_car_that_obeys_draws_at_most_what_it_was_told_in_the_time_that_it_has() -> None:
+    bound = online(20.0)
+    for at, amps in ((100.0, 12.0), (110.0, 8.0)):
+        bound = guard.accepted(guard.sent(bound, amps, at), amps, at, at + 30.0)
+    settled = CAR_SETTLING_S + CLOCK_SLACK_S
+    told = {at: guard.told_at_most_a(bound, at) for at in (100.0 + settled, 101.0 + settled, 111.0 + settled)}
+    assert list(told.values()) == [20.0, 12.0, 8.0]
+    assert guard.comes_down(bound, 111.0)
+    # Of one that was seen not to obey nobody knows, nor of one whose limit is not known.
+    ignores = guard.measured(bound, CONNECTOR, all_phases(20.0), 130.0, 130.0)
+    assert guard.told_at_most_a(ignores, 140.0) is None
+    assert guard.told_at_most_a(guard.unknown_bound(CONNECTOR), 140.0) is None
+
+
+def test_what_was_measured_within_the_tolerance_is_not_waited_for_longer_than_a_car_needs() -> None:
+    bound = guard.accepted(guard.sent(online(32.0), 31.0, 100.0), 31.0, 100.0, 130.0)
+    bound = guard.measured(bound, CONNECTOR, all_phases(31.8), 105.0, 105.0)
+    assert worst(bound) == 31.8
+    assert guard.comes_down(bound, 106.0)
+    assert not guard.comes_down(bound, 101.0 + CAR_SETTLING_S)
+
+
+def test_a_car_that_was_seen_to_come_down_is_looked_at_a_second_time() -> None:
+    bound = online(20.0)
+    assert not guard.comes_down(bound, 99.0)
+    bound = guard.accepted(guard.sent(bound, 8.0, 100.0), 8.0, 100.0, 130.0)
+    bound = guard.measured(bound, CONNECTOR, all_phases(8.0), 105.0, 105.0)
+    assert guard.comes_down(bound, 105.0 + CLOCK_SLACK_S)
+    assert not guard.comes_down(bound, 105.0 + 2 * CLOCK_SLACK_S)
 
 
 def test_a_measurement_that_is_older_than_the_last_is_passed_over() -> None:

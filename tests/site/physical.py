@@ -194,6 +194,9 @@ class WirelessCharger:
         self.loses_answers = False
         self.sample_every_s = 10.0
         self.measures = True
+        self.measures_on_demand = True
+        self.asked_at: list[float] = []
+        """When it was asked for a measurement."""
         self.transaction = 0
         self.runs = False
         """Whether that transaction runs."""
@@ -351,6 +354,12 @@ class WirelessCharger:
     async def set_availability(self, connector: int, *, operative: bool) -> None: ...
 
     async def refresh(self) -> None: ...
+
+    async def measure(self, connector: int) -> None:
+        loop = asyncio.get_running_loop()
+        self.asked_at.append(loop.time())
+        await asyncio.sleep(self.answer_after_s)
+        self.sample(loop.time())
 
     async def close(self) -> None:
         self.listeners.clear()

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from ..engine.model import PhaseAmps, VehicleState
 from ..engine.obedience import LimitForm
@@ -189,3 +189,20 @@ class Charger(Protocol):
 
     async def close(self) -> None:
         """Let go of it; a conversation that belongs to the domain goes on."""
+
+
+@runtime_checkable
+class MeasuresOnDemand(Protocol):
+    """What a charger can do besides that measures when it is asked to; not every one can."""
+
+    @property
+    def measures_on_demand(self) -> bool:
+        """Return whether this one does, as far as is known."""
+
+    async def measure(self, connector: int) -> None:
+        """Ask for a measurement now, which comes as a sample. Raises ChargerOffline, OperationRefused."""
+
+
+def measures_on_demand(charger: Charger) -> MeasuresOnDemand | None:
+    """Return a charger as one that measures when it is asked to; None: it does not."""
+    return charger if isinstance(charger, MeasuresOnDemand) and charger.measures_on_demand else None

@@ -271,6 +271,15 @@ class OcppCharger:
         """Take a connector (0: all) out of service or back. Raises ChargerOffline, OperationRefused."""
         await _carried_out(self._conversation.set_availability(connector, operative=operative))
 
+    @property
+    def measures_on_demand(self) -> bool:
+        """Return whether it sends a measurement when it is asked for one, as far as is known."""
+        return self._conversation.measures_on_demand
+
+    async def measure(self, connector: int) -> None:
+        """Ask for a measurement now. Raises ChargerOffline, OperationRefused."""
+        await _carried_out(self._conversation.measure(connector))
+
     async def refresh(self) -> None:
         """Ask for the present state. Raises ChargerOffline, OperationRefused."""
         await _carried_out(self._conversation.refresh())

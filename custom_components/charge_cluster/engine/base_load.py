@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, least_at, most_at
+from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, comes_down, least_at, most_at, told_at_most_a
 from .model import NO_AMPS, PHASES, Connector, MeterReading, MeterScope, PhaseAmps, plus
 
 JUMP_A = 2.0
@@ -30,6 +30,14 @@ UNANSWERED_S = CAR_SETTLING_S
 """A meter that shows more than the rating for this long, while nobody was told anything, is believed at once."""
 
 NO_RATING_A: PhaseAmps = (math.inf, math.inf, math.inf)
+
+ANSWERED_WITHIN_S = 5.0
+"""Who was asked for a measurement has sent it within this time, or is not waited for."""
+
+LOOKED_AT = 2
+"""So many readings are looked at again: who came down between two measurements hides least in one soon after the first.
+"""
+LOOKED_BACK_AT = 10
 
 SILENT_AFTER_S = 60.0
 """Who has not reported for so long no longer holds up the belief."""
@@ -66,6 +74,8 @@ class BaseLoad:
     """For increases: a proved upper bound at the newest sample."""
     least: PhaseAmps
     """A proved lower bound at the newest sample; below zero where it feeds in."""
+    asked: tuple[str, ...] = ()
+    """Connectors that should be measured now: the meter shows an overload that may be theirs, or a jump."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,15 +134,25 @@ def follow(
     below: Sequence[tuple[Connector, DrawBound]],
     now: float,
     rating_a: PhaseAmps = NO_RATING_A,
+    *,
+    total_a: float = math.inf,
 ) -> tuple[BaseMemory, BaseLoad]:
-    """Return what to remember and the base load at a pass, given the connectors with a vehicle below the meter."""
+    """Return what to remember and the base load at a pass, given the connectors with a vehicle below the meter.
+
+    What may flow at most (`rating_a`, the sum of the phases `total_a`) says when the meter shows an overload.
+    """
     if memory.stuck and reading.amps != memory.readings[-1].amps:
         memory = BaseMemory()  # what it said before was not the base load
     memory = _settle(replace(memory, readings=_remember(memory.readings, reading, now)), below)
     if not memory.stuck and _repeats_itself(memory, below):
         memory = replace(memory, stuck=True)
     seen = _not_below(_proved(memory, now), base_interval(reading, below))
+    overload = _is_overload(reading, rating_a, total_a)
+    unsettled = [pair for pair in below if comes_down(pair[1], now)] if overload else []
     memory, believed = _believe(memory, seen, reading.measured_at)
+    if unsettled and memory.jumped_at < reading.measured_at:  # it does not prove a jump by itself
+        memory, believed = _look_back(memory, believed, unsettled, below, now)
+        memory, believed = _if_obeyed(memory, believed, seen, reading.measured_at, unsettled)
     if memory.jumped is not None:
         believed = plus(believed, _hidden_by_silence(below, memory.jumped_at))
     if _unanswered_overload(memory, below, rating_a, now):
@@ -149,6 +169,7 @@ def follow(
         (max(held[0], 0.0), max(held[1], 0.0), max(held[2], 0.0)),
         (max(high[0], 0.0), max(high[1], 0.0), max(high[2], 0.0)),
         seen.least,
+        _asked(reading, unsettled),
     )
 
 
@@ -190,6 +211,92 @@ def _believe(memory: BaseMemory, seen: BaseInterval, at: float) -> tuple[BaseMem
     return memory, believed
 
 
+def _is_overload(reading: MeterReading, rating_a: PhaseAmps, total_a: float = math.inf) -> bool:
+    """Return whether a meter shows more than may flow."""
+    amps = reading.amps
+    above = amps[0] > rating_a[0] or amps[1] > rating_a[1] or amps[2] > rating_a[2] or sum(amps) > total_a
+    return above and reading.scope is MeterScope.EVERYTHING
+
+
+def _asked(reading: MeterReading, unsettled: Sequence[tuple[Connector, DrawBound]]) -> tuple[str, ...]:
+    """Return who should be measured: those whose reduction the reading may show or not, and who have not said."""
+    at = reading.measured_at
+    return tuple(
+        connector.connector_id
+        for connector, bound in unsettled
+        if bound.online and not bound.in_flight and bound.draws and bound.since < at and bound.draws[-1].at < at
+    )
+
+
+def _look_back(
+    memory: BaseMemory,
+    believed: PhaseAmps,
+    unsettled: Sequence[tuple[Connector, DrawBound]],
+    below: Sequence[tuple[Connector, DrawBound]],
+    now: float,
+) -> tuple[BaseMemory, PhaseAmps]:
+    """Return memory and belief after a look at the newest readings that all have reported after who were asked.
+
+    An overload may be the current of vehicles that have not come down yet, and a jump of the base load hides behind
+    that. What those drew that have to come down tells the two apart; those that were told nothing hide no jump that
+    leads to an overload, because what they may draw at most was given room.
+    """
+    recent = [bound.draws[-1].at for _, bound in unsettled if bound.draws]
+    recent = [at for at in recent if at > now - ANSWERED_WITHIN_S]
+    until = min(recent, default=memory.settled_at)
+    known = [each for each in memory.readings[-LOOKED_BACK_AT:-1] if memory.settled_at < each.measured_at <= until]
+    for reading in reversed(known[-LOOKED_AT:]):
+        if _proves_more(reading, below, believed):
+            seen = base_interval(reading, below)
+            # It is older than the newest: it proves what the base load rose to, and not that it fell.
+            (b1, b2, b3), (h1, h2, h3) = believed, seen.most
+            raised = BaseInterval(seen.least, (max(b1, h1), max(b2, h2), max(b3, h3)))
+            memory, (n1, n2, n3) = _believe(memory, raised, reading.measured_at)
+            return memory, (max(b1, n1), max(b2, n2), max(b3, n3))
+    return memory, believed
+
+
+def _proves_more(reading: MeterReading, below: Sequence[tuple[Connector, DrawBound]], believed: PhaseAmps) -> bool:
+    """Return whether the base load was provably higher at a reading than is believed; quicker than the interval."""
+    gross = reading.amps if reading.hidden_a is NO_AMPS else plus(reading.amps, reading.hidden_a)
+    over1, over2, over3 = (gross[phase] - believed[phase] - JUMP_A for phase in PHASES)
+    at = reading.measured_at
+    for connector, bound in below:
+        if bound.held_a <= 0.0 and not bound.draws:
+            continue
+        m1, m2, m3 = most_at(bound, connector, at)
+        over1 -= m1
+        over2 -= m2
+        over3 -= m3
+        if over1 <= 0.0 and over2 <= 0.0 and over3 <= 0.0:
+            return False
+    return True
+
+
+def _if_obeyed(
+    memory: BaseMemory,
+    believed: PhaseAmps,
+    seen: BaseInterval,
+    at: float,
+    unsettled: Sequence[tuple[Connector, DrawBound]],
+) -> tuple[BaseMemory, PhaseAmps]:
+    """Return the belief that explains an overload if all vehicles obey, and the memory that remembers it.
+
+    Who does not report holds up every proof. But a vehicle that obeys has followed after its time, and what the meter
+    shows above that is base load, or somebody who does not obey: it has to be taken from the vehicles all the same.
+    """
+    low = list(seen.least)
+    for connector, bound in unsettled:
+        told = told_at_most_a(bound, at)
+        if told is not None and told < bound.held_a:
+            for phase, most in enumerate(most_at(bound, connector, at)):
+                low[phase] += max(0.0, most - told)
+    if all(low[phase] <= believed[phase] + JUMP_A for phase in PHASES):
+        return memory, believed
+    believed = (max(believed[0], low[0]), max(believed[1], low[1]), max(believed[2], low[2]))
+    return replace(memory, jumped=believed, jumped_at=at), believed
+
+
 def _unanswered_overload(
     memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]], rating_a: PhaseAmps, now: float
 ) -> bool:
@@ -198,8 +305,7 @@ def _unanswered_overload(
     Where next to nothing is known of the vehicles (after a start with an old memory, with chargers that do not measure)
     the interval may be too wide to prove any jump. What the meter shows is no less of an overload for that.
     """
-    reading = memory.readings[-1]
-    if reading.scope is not MeterScope.EVERYTHING or all(reading.amps[phase] <= rating_a[phase] for phase in PHASES):
+    if not _is_overload(memory.readings[-1], rating_a):
         return False
     since = now - UNANSWERED_S
     shown = [each for each in memory.readings if each.measured_at >= since]
@@ -278,7 +384,9 @@ def _settle(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBound]]) ->
     if reading is None or reading.measured_at <= memory.settled_at:
         return memory
     seen = base_interval(reading, below)
-    settled = follow_base(memory.settled, seen)
+    # What was ordered in answer to a jump widens this interval as well: it goes on from the belief of the jump.
+    known = memory.jumped is not None and reading.measured_at >= memory.jumped_at
+    settled = follow_base(memory.jumped if known else memory.settled, seen)
     memory = replace(memory, settled=settled, settled_at=reading.measured_at, reached=seen.least)
     if max(most - least for most, least in zip(seen.most, seen.least, strict=True)) > JUMP_A:
         return memory

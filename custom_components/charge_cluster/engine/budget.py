@@ -46,6 +46,8 @@ class Budget:
     """What is kept free below the ceiling, which nothing but fallbacks may take."""
     empty: list[float]
     """What connectors count at that nothing is plugged into."""
+    asked: set[str]
+    """Connectors that should be measured now."""
 
 
 @dataclass(slots=True)
@@ -65,15 +67,16 @@ NOTHING_SEEN = BaseMemory()
 def budget_for(snapshot: Snapshot, memory: Memory, seats: Mapping[str, Seat], layout: Layout, sums: Sums) -> Budget:
     """Return what each row has for vehicles."""
     rows = len(layout)
-    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {}, [0.0] * rows, sums.absent)
+    budget = Budget(layout, [0.0] * rows, [0.0] * rows, {}, set(), {}, {}, {}, [0.0] * rows, sums.absent, set())
     below = _plugged_below(snapshot, seats)
     caps = _lowest_caps(snapshot)
     for index, (circuit_id, circuit) in enumerate(snapshot.site.circuits.items()):
-        load = _base_of(snapshot, memory, circuit, below.get(circuit_id, ()), budget)
+        cap = caps.get(circuit_id, NO_CAP)
+        load = _base_of(snapshot, memory, circuit, below.get(circuit_id, ()), cap, budget)
         budget.base[circuit_id] = None if load is None else load.believed
         if load is None:
             continue
-        first, cap = index * layout.stride, caps.get(circuit_id, NO_CAP)
+        first = index * layout.stride
         _phases(circuit, load, cap, first, budget)
         if layout.power_at is not None:
             _power(snapshot, memory, circuit, load, cap, first, sums, budget)
@@ -152,11 +155,12 @@ class _Load:
     """What surely flows."""
 
 
-def _base_of(
+def _base_of(  # noqa: PLR0917 - one call, from the stage above
     snapshot: Snapshot,
     memory: Memory,
     circuit: Circuit,
     below: Sequence[tuple[Connector, DrawBound]],
+    cap: _Cap,
     budget: Budget,
 ) -> _Load | None:
     """Return the base load of a circuit; None: it is not known, so that nothing is left."""
@@ -179,8 +183,11 @@ def _base_of(
         return None if declared is None else _declared(declared)
     if circuit.generation_a != NO_AMPS and reading.scope is not MeterScope.EVS_ONLY:
         reading = replace(reading, hidden_a=_hidden(snapshot, circuit))
-    after, load = follow(before, reading, below, snapshot.now, circuit.rating_a)
+    (r1, r2, r3), (c1, c2, c3) = circuit.rating_a, cap.amps
+    ceiling = (min(r1, c1), min(r2, c2), min(r3, c3))
+    after, load = follow(before, reading, below, snapshot.now, ceiling, total_a=_total_a(snapshot, circuit, cap))
     budget.memories[circuit_id] = after
+    budget.asked.update(load.asked)
     if after.stuck:
         budget.stale.add(circuit_id)
         return None if declared is None else _declared(declared)
@@ -280,6 +287,12 @@ def _power(  # noqa: PLR0917 - one call, from the stage above
         budget.margin[row] = min(ceiling - total_of(load.believed), vehicles) - budget.share[row]
     if why is not None:
         budget.why[row] = why
+
+
+def _total_a(snapshot: Snapshot, circuit: Circuit, cap: _Cap) -> float:
+    """Return what may flow at most through all phases together."""
+    watts = cap.watts if circuit.power_va is None else min(circuit.power_va, cap.watts)
+    return watts if watts == math.inf else watts / _highest_voltage(snapshot, circuit.circuit_id)
 
 
 def _highest_voltage(snapshot: Snapshot, circuit_id: str) -> float:

@@ -29,6 +29,9 @@ SAME_A = 1e-6
 CLOCK_SLACK_S = 2.0
 """By how much the times of a meter's sample and of a change at a charger may be off against each other."""
 
+SEEN_TWICE_WITHIN_S = 2 * CLOCK_SLACK_S
+"""After so long it does not matter any more by how much they are."""
+
 BEFORE_START = float("-inf")
 """When a limit was sent that is only remembered."""
 
@@ -285,10 +288,16 @@ def _lag_s(bound: DrawBound, limit: float) -> float:
     """Return how long after a reduction a low draw proves nothing.
 
     A car that was offered more a moment ago may still be about to follow that offer; a car that had followed it is
-    seen to come down.
+    seen to come down. One that was only told less and less is seen to come down as well, one step after the other.
     """
     lag = bound.follows_within_s
-    return lag if any(o.amps > limit and o.at >= bound.since - lag for o in bound.orders) else 0.0
+    since = bound.since - lag
+    before = -1.0
+    for order in bound.orders:
+        if order.at >= since and order.amps > limit and order.amps > before:
+            return lag
+        before = order.amps
+    return 0.0
 
 
 def unplugged(bound: DrawBound, now: float) -> DrawBound:
@@ -375,7 +384,25 @@ def obeys(bound: DrawBound) -> bool | None:
     settled = since >= bound.changed_at
     if most <= tolerated_a(limit):
         return True if settled else None
-    if not settled and (not bound.limits or bound.limits[0].at > since):
+    allowed = _told_at_most_a(bound, limit, since)
+    return False if allowed is not None and most > tolerated_a(allowed) else None
+
+
+def told_at_most_a(bound: DrawBound, at: float) -> float | None:
+    """Return the most that a vehicle that obeys can draw at a time, by what it was told in the time that it has for it.
+
+    None: that is not known, or it was seen not to obey.
+    """
+    limit = bound.limit_a
+    if limit is None or not bound.orders:
+        return None
+    told = _told_at_most_a(bound, limit, at - bound.follows_within_s - CLOCK_SLACK_S)
+    return None if told is not None and told < bound.held_a and obeys(bound) is False else told
+
+
+def _told_at_most_a(bound: DrawBound, limit: float, since: float) -> float | None:
+    """Return the highest limit that was in force or ordered since a time; None: that far nothing is remembered."""
+    if since < bound.changed_at and (not bound.limits or bound.limits[0].at > since):
         return None
     allowed = max((limit, *bound.in_flight, *(order.amps for order in bound.orders if order.at >= since)))
     until = float("inf")
@@ -384,7 +411,23 @@ def obeys(bound: DrawBound) -> bool | None:
             break
         allowed = max(allowed, past.amps)
         until = past.at
-    return False if most > tolerated_a(allowed) else None
+    return allowed
+
+
+def comes_down(bound: DrawBound, now: float) -> bool:
+    """Return whether a vehicle was told less than it is proved to draw, or has been seen to come down just now.
+
+    Whoever was seen once to have come down may not have been so yet when a meter was read shortly before or after that.
+    """
+    limit = bound.limit_a
+    if limit is None:
+        return False
+    over = bound.held_a - limit
+    if over > MEASURING_TOLERANCE_A:
+        # What was measured within the tolerance obeys, unless it is about to come down further.
+        return over > MEASURING_TOLERANCE * limit or now < bound.changed_at + bound.follows_within_s
+    helds = bound.helds
+    return len(helds) > 1 and now < helds[-1].at + SEEN_TWICE_WITHIN_S and helds[-1].amps < helds[-2].amps
 
 
 def tolerated_a(limit: float) -> float:

@@ -65,6 +65,7 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
             room=Room(layout, seats),
         ),
         fallbacks=fallbacks,
+        asked=sorted(budget.asked),
     )
 
 

@@ -178,3 +178,5 @@ class Decision:
     memory: Memory
     fallbacks: Sequence[str] = ()
     """Connectors whose fallback may be raised to the configured one now."""
+    asked: Sequence[str] = ()
+    """Connectors that should be measured now: whether an overload is theirs is not known."""

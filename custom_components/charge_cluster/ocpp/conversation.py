@@ -192,6 +192,10 @@ class Conversation(Protocol):
     def describe(self, terminals: Terminals) -> None:
         """Say what is known of a connector by configuration."""
 
+    @property
+    def measures_on_demand(self) -> bool:
+        """Return whether it sends a measurement when it is asked for one, as far as is known."""
+
     def running_transaction(self, connector: int) -> int | None:
         """Return the id of the transaction that runs at a connector."""
 
@@ -218,3 +222,6 @@ class Conversation(Protocol):
 
     async def refresh(self) -> None:
         """Ask for the present state."""
+
+    async def measure(self, connector: int) -> None:
+        """Ask for a measurement now; it comes as `Measured`. Everything else goes before that."""

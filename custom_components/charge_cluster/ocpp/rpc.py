@@ -38,6 +38,8 @@ from .pacing import Allowance, CalmLog
 _LOGGER = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 5.0
+QUESTION_TIMEOUT_S = 2.0
+"""Limits do not wait for longer than this behind a call that only asks something."""
 LIMIT_TIMEOUT_S = 10.0
 """A charger that leaves a limit unanswered for this long counts as offline."""
 QUEUE_PATIENCE_S = 30.0
@@ -109,6 +111,11 @@ class Priority(IntEnum):
     COMMAND = 1
     """Somebody waits for it."""
     ROUTINE = 2
+    QUESTION = 3
+    """Something that is worth knowing only at once."""
+
+
+TIMEOUTS_S = {Priority.LIMIT: LIMIT_TIMEOUT_S, Priority.QUESTION: QUESTION_TIMEOUT_S}
 
 
 type Answer = JsonObject | Coroutine[Any, Any, JsonObject]
@@ -336,7 +343,7 @@ class RpcLink:
             priority=priority,
             order=self._order,
             replaces=replaces,
-            timeout_s=LIMIT_TIMEOUT_S if priority is Priority.LIMIT else CALL_TIMEOUT_S,
+            timeout_s=TIMEOUTS_S.get(priority, CALL_TIMEOUT_S),
             give_up_at=self._monotonic() + QUEUE_PATIENCE_S,
             late=late,
             answer=loop.create_future(),

@@ -12,7 +12,16 @@ from collections import Counter
 from collections.abc import Callable, Coroutine
 from typing import Protocol
 
-from ..chargers import Charger, ChargerOffline, LimitForm, LimitOrder, LimitOutcome
+from ..chargers import (
+    Charger,
+    ChargerOffline,
+    LimitForm,
+    LimitOrder,
+    LimitOutcome,
+    MeasuresOnDemand,
+    OperationRefused,
+    measures_on_demand,
+)
 from ..engine import guard
 from ..engine.model import VehicleState
 from ..engine.snapshot import Command
@@ -35,6 +44,9 @@ PROVE_AGAIN_S = 30.0
 
 RETRY_AFTER_S = 5.0
 """An order that failed is not sent again before this."""
+
+ASKED_AGAIN_AFTER_S = 2.0
+"""A charger is not asked sooner than this for another measurement."""
 
 
 class Audit(Protocol):
@@ -59,6 +71,8 @@ class Dispatch:
         """Connectors whose fallback is being raised."""
         self._storing: Counter[str] = Counter()
         """How many fallbacks are on their way, by connector."""
+        self._ask_again_at: dict[str, float] = {}
+        """Not before this is a connector asked for a measurement."""
 
     def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
         """Hand an order over; returns at once."""
@@ -74,6 +88,15 @@ class Dispatch:
         if state.key not in self._raising and state.key not in self._proving_again:
             self._raising.add(state.key)
             self._spawn(self._raise_fallback(state, charger, validity_s))
+
+    def ask(self, state: ConnectorState, charger: Charger) -> None:
+        """Ask for a measurement, where the charger sends one and no order waits for its answer; returns at once."""
+        now = self._clock.monotonic()
+        asked = measures_on_demand(charger)
+        if asked is None or state.outstanding or now < self._ask_again_at.get(state.key, now):
+            return
+        self._ask_again_at[state.key] = now + ASKED_AGAIN_AFTER_S
+        self._spawn(self._ask(state.number, asked))
 
     async def close(self) -> None:
         """Let go of everything under way."""
@@ -121,6 +144,14 @@ class Dispatch:
         if outcome is not LimitOutcome.NOT_SENT and not (command.renews and outcome is LimitOutcome.ACCEPTED):
             self._audit.ordered(state, command, outcome, before_a)
         self._concerned(state)
+
+    @staticmethod
+    async def _ask(number: int, charger: MeasuresOnDemand) -> None:
+        try:
+            await charger.measure(number)
+        except ChargerOffline, OperationRefused:
+            # Its next sample comes by itself.
+            return
 
     async def _provision(self, state: ConnectorState, charger: Charger) -> None:
         state.proving_until = self._clock.monotonic() + PROVING_S

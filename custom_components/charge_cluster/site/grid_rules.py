@@ -12,10 +12,6 @@ from .dispatch import EXPIRY_SLACK_S
 from .settings import SiteSettings
 from .views import CapView, FailSafeTime
 
-PASS_S = 0.1
-WIRE_S = 1.0
-"""A limit to a charger and its answer; measured answers are faster, busy chargers slower."""
-
 # §14a EnWG: BNetzA BK6-22-300 (27 November 2023), annex 1, section 4.5.2: with n controllable devices behind an energy
 # management system at least 4.2 kW + (n − 1) × GZF × 4.2 kW stay, GZF falling from 0.8 for two by 0.05 for each further
 # one to 0.45 for nine and more. Heat pumps and air conditioning above 11 kW count otherwise; they are none of ours.

@@ -46,6 +46,7 @@ from .keeping import Keeping
 from .meter import MeterState
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
+from .reaction import following_times
 from .readings import generation_readings, guard_readings, guarded_circuits, measured_powers, unheard_circuits
 from .records import SiteRecords
 from .restart import Restart
@@ -107,6 +108,8 @@ class Site:
         self._model: SiteModel
         self._circuits_made_of: dict[str, CircuitMatter] = {}
         self._circuit_names = _names_of(settings)
+        self._following_s: dict[str, float] = {}
+        """After how long cars below each circuit have followed an order for sure."""
         self._memory = Memory()
         self._decision: Decision | None = None
         self._problems: tuple[Problem, ...] = ()
@@ -469,6 +472,7 @@ class Site:
         self._drop_the_departed()
         self.caps.look()
         self._exposures.look(self._decision)
+        self._following_s = following_times(self._model, self._states, self._points)
         self._keeping.keep_up(self._memory, self._states, self._restart.moments)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
@@ -527,15 +531,7 @@ class Site:
             state for key, state in self._states.items() if state.decided(decision.bounds[key], decision.limits[key])
         ]
         # What is sent comes before what is shown: a reduction is on the wire before anybody is told of it.
-        for command in decision.commands:
-            state = self._states[command.connector_id]
-            point = self._points.get(state.charge_point_id)
-            if point is not None and not state.leaving:
-                self._dispatch.send(state, point.charger, command, self.settings.validity_s)
-        for state in (self._states[key] for key in decision.fallbacks):
-            point = self._points.get(state.charge_point_id)
-            if point is not None and not state.leaving:
-                self._dispatch.raise_fallback(state, point.charger, self.settings.validity_s)
+        self._send(decision)
         places = {key: place for place, key in enumerate(decision.queue, start=1)}
         for key, state in self._states.items():
             place = places.get(key)
@@ -547,6 +543,28 @@ class Site:
                 self._show_connector(state)
         self._show_circuits(decision)
         self._demand.add(decision, measured_powers(meters), snapshot.wall)
+
+    def _send(self, decision: Decision) -> None:
+        """Hand over what a pass decided, reductions first and questions last."""
+        validity_s = self.settings.validity_s
+        for command in decision.commands:
+            state, charger = self._reached(command.connector_id)
+            if charger is not None:
+                self._dispatch.send(state, charger, command, validity_s)
+        for key in decision.fallbacks:
+            state, charger = self._reached(key)
+            if charger is not None:
+                self._dispatch.raise_fallback(state, charger, validity_s)
+        for key in decision.asked:
+            state, charger = self._reached(key)
+            if charger is not None:
+                self._dispatch.ask(state, charger)
+
+    def _reached(self, key: str) -> tuple[ConnectorState, Charger | None]:
+        """Return a connector and its charger; none where it was removed."""
+        state = self._states[key]
+        point = self._points.get(state.charge_point_id)
+        return state, None if point is None or state.leaving else point.charger
 
     # Pictures ------------------------------------------------------------------------------------------------------
 
@@ -575,6 +593,7 @@ class Site:
             decision,
             self._states,
             self._meters,
+            self._following_s,
             self.caps,
             self._exposures,
             self._circuits_made_of,

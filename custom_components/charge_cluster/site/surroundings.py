@@ -7,7 +7,6 @@ from collections.abc import Collection, Mapping
 from datetime import UTC, datetime
 
 from ..engine.fallback_proof import Ceiling
-from ..engine.guard import CAR_SETTLING_S
 from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
 from ..engine.obedience import FAITHFUL, Obedience
 from ..engine.snapshot import CircuitDecision, Decision
@@ -16,11 +15,12 @@ from .cap import CapSource
 from .caps import Caps
 from .connector import ConnectorState
 from .exposure import Exposures, ExposureView
-from .grid_rules import PASS_S, WIRE_S, fail_safe_time, fallback_excess
+from .grid_rules import fail_safe_time, fallback_excess
 from .meter import MeterState
 from .problems import Problem, ProblemKey, Severity
 from .proof import KILO, amps_text
-from .readings import guard_timeouts, guards
+from .reaction import reaction_times
+from .readings import guard_timeouts
 from .records import SiteRecords
 from .settings import SiteSettings
 from .views import G100_ALLOWED_S, CapView, CircuitView, FailSafeTime
@@ -46,6 +46,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
     decision: Decision,
     states: Mapping[str, ConnectorState],
     meters: Mapping[str, MeterState],
+    following_s: Mapping[str, float],
     caps: Caps,
     exposures: Exposures,
     made_of: dict[str, CircuitMatter],
@@ -59,14 +60,13 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             if connector is not None:
                 for circuit_id in site.paths[connector.circuit_id]:
                     power[circuit_id] += drawn
-    intervals = {meter.settings.circuit_id: meter.interval_s for meter in guards(meters.values())}
+    reactions = reaction_times(site, meters.values(), following_s)
     timeouts = guard_timeouts(meters.values())
     views = {}
     for circuit_id, circuit in decision.circuits.items():
-        interval = max((intervals.get(above, 0.0) for above in site.paths[circuit_id]), default=0.0)
         held, exposure = caps.of(circuit_id), exposures.view(circuit_id)
         fail_safe = fail_safe_time(settings, timeouts.get(circuit_id))
-        matter = (circuit, interval, power[circuit_id], held, exposure, fail_safe)
+        matter = (circuit, reactions[circuit_id], power[circuit_id], held, exposure, fail_safe)
         if made_of.get(circuit_id) == matter:
             continue
         made_of[circuit_id] = matter
@@ -83,7 +83,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             fallback_fits=circuit.proof.fits,
             limited=circuit.limited,
             stale=circuit.stale,
-            reaction_time_s=round(interval + PASS_S + WIRE_S + CAR_SETTLING_S, 1),
+            reaction_time_s=reactions[circuit_id],
             waiting=circuit.waiting,
             charging=circuit.charging,
             demand_w=None if circuit.demand_w is None else round(circuit.demand_w),

@@ -18,6 +18,7 @@ from ..conversation import (
     DeviceFacts,
     LimitWish,
     Listener,
+    NotReachable,
     Outcome,
     Reachable,
     Rebooted,
@@ -49,6 +50,7 @@ from .connectors import ConnectorState
 from .limits import Limits
 from .metering import Sample, read_samples
 from .notices import read_boot, read_id_tag, read_meter_values, read_start, read_status, read_stop
+from .on_demand import OnDemand
 from .requests import Triggered
 from .transactions import STALE_AFTER_S, TransactionBook, opened
 
@@ -130,6 +132,7 @@ class Conversation16(Commands):
             proved_phases=lambda connector: self._connector(connector).proved_phases,
             report=self._report,
         )
+        self._on_demand = OnDemand(self._question)
         self.actions: Mapping[str, Action] = {
             "BootNotification": Action(self._boot),
             "Heartbeat": Action(self._heartbeat),
@@ -178,6 +181,11 @@ class Conversation16(Commands):
     def expiry_error_s(self) -> float:
         """Return how much sooner or later than its validity a limit may end, for what is known of the clock."""
         return self._charger_clock.offset.uncertainty_s
+
+    @property
+    def measures_on_demand(self) -> bool:
+        """Return whether it sends a measurement when it is asked for one, as far as is known."""
+        return self._on_demand.possible
 
     def running_transaction(self, connector: int) -> int | None:
         """Return the id under which the transaction at a connector can be addressed."""
@@ -311,7 +319,10 @@ class Conversation16(Commands):
         """Ask for state and measurements; that comes first, for with it the charger's clock gets known."""
         if self._device == DeviceFacts():
             await self._trigger(Triggered.BOOT)
-        if not await self._trigger(Triggered.STATUS):
+        self._on_demand.begin(answers=False)
+        answers = await self._trigger(Triggered.STATUS)
+        self._on_demand.begin(answers=answers)
+        if not answers:
             return
         for connector in sorted(self._book.running):
             await self._trigger(Triggered.METER_VALUES, connector)
@@ -484,6 +495,7 @@ class Conversation16(Commands):
             return
         measured = state.take_sample(sample, self._limits.of(connector), at)
         if measured is not None:
+            self._on_demand.measured(connector)
             self._report(measured)
 
     def _record(self, connector: int, transaction_id: int, samples: list[Sample]) -> None:
@@ -544,8 +556,21 @@ class Conversation16(Commands):
         """Make the charge point hold a permanent fallback. Never raises."""
         return await self._limits.store_fallback(connector, fallback_a) if self.online else Outcome.NOT_SENT
 
+    async def measure(self, connector: int) -> None:
+        """Ask for a measurement now; everything else goes before that."""
+        if not self.online:
+            raise NotReachable(self.identity)
+        try:
+            await self._on_demand.ask(connector)
+        except CallFailed:
+            raise NotReachable(self.identity) from None
+
     async def _ask(self, action: str, payload: JsonObject) -> JsonObject:
         return await self._require_link().call(action, payload)
+
+    async def _question(self, payload: JsonObject) -> JsonObject:
+        key = ("measure", payload.get("connectorId"))
+        return await self._require_link().call("TriggerMessage", payload, priority=Priority.QUESTION, replaces=key)
 
     async def _ask_limit(self, connector: int, compose: Compose, late: Late) -> JsonObject:
         return await self._require_link().call(
