@@ -55,7 +55,7 @@ class Rest:
         return self.woken_at is not None and now < self.woken_at + WAKE_PAUSE_S
 
     def sleeps(self, now: float) -> bool:
-        """Return whether it takes no part in the sharing now."""
+        """Return whether it keeps no place from others now."""
         return self.asleep_until is not None and now < self.asleep_until
 
     def tries_again(self, now: float) -> bool:
