@@ -38,6 +38,7 @@ LOOKED_AT = 2
 """So many readings are looked at again: who came down between two measurements hides least in one soon after the first.
 """
 LOOKED_BACK_AT = 10
+"""They are sought among so many of the newest readings."""
 
 SILENT_AFTER_S = 60.0
 """Who has not reported for so long no longer holds up the belief."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
-from itertools import groupby
 
 from .admission import Candidate, Places, admit
 from .allocation import ROUNDING_A
@@ -19,20 +18,21 @@ from .seat import Seat
 
 def groups_of(site: SiteModel, seats: Iterable[Seat]) -> list[list[Seat]]:
     """Return the vehicles below each circuit for which the rule was chosen, in the order in which they came."""
-    roots: dict[str, str | None] = {}
-    for circuit_id in site.circuits:
-        chosen = next((above for above in site.paths[circuit_id] if site.circuits[above].sharing is not None), None)
-        is_so = chosen is not None and site.circuits[chosen].sharing is SharingRule.FIRST_COME
-        roots[circuit_id] = chosen if is_so else None
-    if not any(roots.values()):
+    roots = {
+        circuit_id: chosen.circuit_id
+        for circuit_id, chosen in site.rules.items()
+        if chosen.rule is SharingRule.FIRST_COME and chosen.circuit_id is not None
+    }
+    if not roots:
         return []
-
-    def standing(seat: Seat) -> tuple[str, float, str]:
-        root = roots[seat.connector.circuit_id]
-        return (root or "", seat.memory.came_at, seat.connector.connector_id)
-
-    below = sorted((seat for seat in seats if roots[seat.connector.circuit_id] is not None), key=standing)
-    return [list(members) for _, members in groupby(below, key=lambda seat: roots[seat.connector.circuit_id])]
+    below: dict[str, list[Seat]] = {}
+    for seat in seats:
+        root = roots.get(seat.connector.circuit_id)
+        if root is not None:
+            below.setdefault(root, []).append(seat)
+    for members in below.values():
+        members.sort(key=lambda seat: (seat.memory.came_at, seat.connector.connector_id))
+    return [below[root] for root in sorted(below)]
 
 
 def places_by_arrival(
@@ -80,7 +80,7 @@ def shares_by_arrival(room: Sequence[float], admitted: Sequence[Seat], groups: S
                 left[row] += seat.target - seat.minimum
         for seat in members:
             rows = seat.share_rows
-            upper = max(seat.minimum, min(seat.upper, max(seat.takes, seat.minimum)))
+            upper = seat.most
             tight = min(rows, key=lambda row: left[row] / rows.count(row))
             extra = max(0.0, min(upper - seat.minimum, left[tight] / rows.count(tight)))
             seat.target = seat.minimum + extra

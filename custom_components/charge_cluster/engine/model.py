@@ -205,6 +205,15 @@ class Connector:
         return PHASES if self.rotation is None else self.rotation
 
 
+@dataclass(frozen=True, slots=True)
+class ChosenRule:
+    """The sharing rule that holds in a circuit."""
+
+    rule: SharingRule
+    circuit_id: str | None
+    """The circuit that it was chosen for: this one, or the nearest above; None: nobody chose."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SiteModel:
     """One grid connection: its circuits and connectors, checked for consistency.
@@ -219,6 +228,8 @@ class SiteModel:
     paths: Mapping[str, tuple[str, ...]] = field(init=False)
     """Circuits from each circuit up to the supply, itself first."""
     supply_id: str = field(init=False)
+    rules: Mapping[str, ChosenRule] = field(init=False)
+    """How what each circuit has is shared."""
     layouts: dict[bool, Layout] = field(init=False, repr=False, compare=False)
     """Where the rows of its circuits lie, made when first asked for, see `rows.layout_of`."""
 
@@ -228,8 +239,17 @@ class SiteModel:
         paths = paths_of(self.circuits)
         check_connectors(self.circuits, self.connectors)
         object.__setattr__(self, "paths", paths)
+        object.__setattr__(self, "rules", {key: _chosen_rule(self.circuits, path) for key, path in paths.items()})
         object.__setattr__(self, "layouts", {})
         object.__setattr__(self, "supply_id", next(c.circuit_id for c in self.circuits.values() if c.parent_id is None))
+
+
+def _chosen_rule(circuits: Mapping[str, Circuit], path: tuple[str, ...]) -> ChosenRule:
+    for circuit_id in path:
+        rule = circuits[circuit_id].sharing
+        if rule is not None:
+            return ChosenRule(rule, circuit_id)
+    return ChosenRule(SharingRule.PROPORTIONAL, None)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

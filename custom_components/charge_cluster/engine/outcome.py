@@ -10,12 +10,10 @@ from .budget import Budget
 from .demand import mean_w
 from .fallback_proof import fallback_proofs
 from .model import NO_AMPS, PHASES, Limit, MeterReading, MeterScope, PhaseAmps, Reason, VehicleState, plus
+from .rest import FLOWS_A
 from .rows import Layout
 from .seat import Room, Seat, Sums
 from .snapshot import CircuitDecision, Command, ConnectorMemory, Decision, Memory, Snapshot
-
-FLOWS_ABOVE_A = 1.0
-"""A vehicle that draws more charges."""
 
 
 def outcome(  # noqa: PLR0917 - the sum of all stages
@@ -138,7 +136,7 @@ def _counts(layout: Layout, seats: Mapping[str, Seat]) -> tuple[list[int], list[
     charging = [0] * len(layout.circuit_ids)
     limited: set[int] = set()
     for seat in seats.values():
-        if seat.drawn is not NO_AMPS and max(seat.drawn) > FLOWS_ABOVE_A:
+        if seat.drawn is not NO_AMPS and max(seat.drawn) > FLOWS_A:
             charging[seat.first // stride] += 1
         if seat.wants and seat.target < seat.lower:
             waiting[seat.first // stride] += 1

@@ -80,6 +80,11 @@ class Seat:
     minimum: float = 0.0
     """The least that a place gives."""
 
+    @property
+    def most(self) -> float:
+        """Return the most that is worth offering to it where it has a place."""
+        return min(self.upper, max(self.takes, self.minimum))
+
     def begin(self) -> None:
         """Forget what the pass before decided."""
         self.target = self.own_target

@@ -212,14 +212,10 @@ def _explain_waiting(waiting: Sequence[Seat], served: Sequence[Seat], budget: Bu
 
 
 def _weights(site: SiteModel, admitted: Sequence[Seat]) -> list[tuple[int, float]]:
-    """Return (class, weight) of each vehicle by the rule of the nearest circuit that has one."""
-    rules: dict[str, SharingRule] = {}
-    for circuit_id in site.circuits:
-        chosen = (site.circuits[above].sharing for above in site.paths[circuit_id])
-        rules[circuit_id] = next((rule for rule in chosen if rule is not None), SharingRule.PROPORTIONAL)
+    """Return (class, weight) of each vehicle by the rule that holds in its circuit."""
     weights = []
     for seat in admitted:
-        rule = rules[seat.connector.circuit_id]
+        rule = site.rules[seat.connector.circuit_id].rule
         weights.append(
             (
                 seat.connector.priority if rule is SharingRule.PRIORITY else 0,
@@ -241,8 +237,7 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
             if of_class != priority:
                 key = (id(seat.share_rows), share, share, 1.0)
             else:
-                upper = min(seat.upper, max(seat.takes, seat.minimum))
-                upper = share if seat.scarce else upper
+                upper = share if seat.scarce else seat.most
                 key = (id(seat.share_rows), share, max(share, upper), weight)
             alike = members.get(key)
             if alike is None:
