@@ -33,6 +33,8 @@ def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m simulator", description=__doc__)
     parser.add_argument("--scenario", default="demo", help=f"a YAML file, or one of {', '.join(scenario_names())}")
     parser.add_argument("--ocpp", metavar="URL", help="where charge points dial in, as ws://127.0.0.1:9000")
+    parser.add_argument("--ocpp-tls", metavar="URL", help="where those dial in that come over TLS; else the same place")
+    parser.add_argument("--trusted", type=Path, metavar="FILE", help="certificate of the authority that these trust")
     parser.add_argument("--meter-port", type=int, default=5020, help="of the first meter; 0: any free one")
     parser.add_argument("--meter-host", default="127.0.0.1")
     parser.add_argument("--factor", type=float, default=1.0, help="how much faster than real time")
@@ -47,7 +49,14 @@ async def _run(site: SimulatedSite, arguments: argparse.Namespace, duration: flo
     over = asyncio.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, over.set)
-    await site.start(arguments.ocpp, meter_port=arguments.meter_port, meter_host=arguments.meter_host)
+    trusted = None if arguments.trusted is None else arguments.trusted.read_text(encoding="ascii")
+    await site.start(
+        arguments.ocpp,
+        secure_url=arguments.ocpp_tls,
+        trusted=trusted,
+        meter_port=arguments.meter_port,
+        meter_host=arguments.meter_host,
+    )
     for meter_id, port in site.meter_ports.items():
         meter = site.meters[meter_id].spec
         print(f"meter {meter_id} ({meter.kind}) at {arguments.meter_host}:{port}, unit {meter.unit}", flush=True)

@@ -10,13 +10,15 @@ from enum import StrEnum
 from functools import partial
 
 from .charge_point import ChargePoint
-from .charge_point.spec import IgnoredForm, Refusal, Resending
+from .charge_point.misbehaviour import IgnoredForm, Refusal, Resending
 from .meter import SimulatedMeter
 from .scenario import FaultKind, FaultValue
 
 REBOOT_AFTER_S = 0.2
 
 DEFAULT_DELAY_S = 20.0
+
+DEFAULT_EXTERNAL_A = 10.0
 
 DEFAULT_EXCEPTION = 4
 """Modbus: the device failed."""
@@ -52,6 +54,8 @@ def befall_charge_point(point: ChargePoint, kind: FaultKind, value: FaultValue, 
             point.cut_power(now)
         case FaultKind.OUT_OF_ORDER:
             _put_out_of_order(point, "InternalError" if value is None else str(value))
+        case FaultKind.EXTERNAL_LIMIT:
+            point.limit_externally(_number(DEFAULT_EXTERNAL_A, kind, value))
         case _:
             switch = _switch(_OF_CHARGE_POINTS, kind)
             setattr(point.misbehaviour, switch.field, switch.on(kind, value))
@@ -74,6 +78,8 @@ def mend_charge_point(point: ChargePoint, kind: FaultKind, *, now: float) -> Non
             point.power_up(now)
         case FaultKind.OUT_OF_ORDER:
             _put_out_of_order(point, None)
+        case FaultKind.EXTERNAL_LIMIT:
+            point.limit_externally(None)
         case _:
             switch = _switch(_OF_CHARGE_POINTS, kind)
             setattr(point.misbehaviour, switch.field, switch.off)

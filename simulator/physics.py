@@ -56,6 +56,10 @@ class Session:
     first_current_at: float | None = None
     unplugged_at: float | None = None
     sated: bool = False
+    starts: int = 0
+    """How often current began to flow."""
+    phase_switches: int = 0
+    """How often the contactors connected another number of phases."""
 
 
 class Outlet:
@@ -65,10 +69,16 @@ class Outlet:
         """Begin without a car and with the contactor open."""
         self.spec = spec
         self.phases = len(spec.rotation)
+        self.connected_phases = self.phases
+        """How many of them its contactors connect, the first ones."""
+        self.phase_switches = 0
+        """How often that changed since the car was plugged in."""
         self.car: Car | None = None
         self.offered_a = 0.0
         self.drawn: OwnAmps = NOTHING
         self.register_wh = 0.0
+        self.trickle_a = 0.0
+        """What flows on each phase of the car although no pilot signal is given; no outlet should do that."""
         self._withdrawn_at: float | None = None
 
     def offer(self, amps: float, now: float) -> None:
@@ -81,9 +91,34 @@ class Outlet:
         if self.car is not None:
             self.car.offer(amps, now)
 
+    @property
+    def at_rest(self) -> bool:
+        """Return whether nothing flows, and no car is about to begin after a signal that was given until now."""
+        return not any(self.drawn) and self.offered_a == 0.0 and (self.car is None or not self.car.expects_current)
+
+    def connect(self, phases: int) -> None:
+        """Connect another number of phases.
+
+        Raises:
+            ContactorsUnderLoad: current flows, or may begin to at any moment.
+        """
+        if not self.at_rest:
+            raise ContactorsUnderLoad(f"{self.spec.outlet_id} offers {self.offered_a} and draws {self.drawn}")
+        connected = min(phases, self.phases)
+        self.phase_switches += connected != self.connected_phases
+        self.connected_phases = connected
+
+    def switch_to(self, phases: int) -> bool:
+        """Connect another number of phases as soon as the car has let go; return whether so many are connected."""
+        phases = min(phases, self.phases)
+        if phases != self.connected_phases and self.at_rest:
+            self.connect(phases)
+        return phases == self.connected_phases
+
     def cut_off(self, now: float) -> None:
         """Open the contactor at once, as a loss of power does."""
         self.offer(0.0, now)
+        self.trickle_a = 0.0
         self.drawn = NOTHING
         if self.car is not None:
             self.car.cut_off()
@@ -97,11 +132,17 @@ class Outlet:
         if self._withdrawn_at is not None and now - self._withdrawn_at >= CONTACTOR_OPENS_AFTER_S:
             car.cut_off()
             self._withdrawn_at = None
-        self.drawn = car.drawn(self.phases)
+        self.drawn = car.drawn(self.connected_phases)
+        if self.trickle_a and self.drawn is NOTHING and not car.sated:
+            self.drawn = car.trickle(self.trickle_a, self.connected_phases)
         energy = sum(self.drawn) * volts * dt / 3600.0
         if energy > 0.0:
             self.register_wh += energy
             car.receive(energy)
+
+
+class ContactorsUnderLoad(Exception):
+    """The phases of an outlet are not switched while current flows or is offered."""
 
 
 class OutletTaken(Exception):
@@ -171,6 +212,7 @@ class SiteTruth:
             raise OutletTaken(f"{outlet.car.spec.name} is plugged in at {outlet_id}")
         car = Car(spec, plugged_at=self.now)
         outlet.car = car
+        outlet.phase_switches = 0
         car.offer(outlet.offered_a, self.now)
         session = Session(
             car=spec.name,
@@ -218,6 +260,8 @@ class SiteTruth:
         session.delivered_wh = car.delivered_wh
         session.first_current_at = car.first_current_at
         session.sated = car.sated
+        session.starts = car.starts
+        session.phase_switches = self.outlets[outlet_id].phase_switches
 
     def _connect(self, spec: OutletSpec) -> None:
         if spec.outlet_id in self.outlets:
@@ -293,6 +337,7 @@ __all__ = [
     "NOMINAL_VOLTAGE_V",
     "NO_LOAD",
     "CircuitSpec",
+    "ContactorsUnderLoad",
     "Outlet",
     "OutletSpec",
     "OutletTaken",

@@ -1,7 +1,8 @@
 """The charging profiles that one charge point holds: what is installed, replaced, cleared and lost without power."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
 
 from .profiles import Profile, Purpose, Stacks
 
@@ -15,6 +16,8 @@ class Installed:
 
     connector: int
     profile: Profile
+    payload: Mapping[str, Any] = field(default_factory=dict, compare=False)
+    """As it was received, where somebody may ask for that."""
 
 
 class ProfileStore:
@@ -33,10 +36,10 @@ class ProfileStore:
         """Return whether installing it would take the place of another."""
         return any(_same_place(one, connector, profile) for one in self._installed)
 
-    def install(self, connector: int, profile: Profile) -> None:
+    def install(self, connector: int, profile: Profile, payload: Mapping[str, Any] | None = None) -> None:
         """Hold a profile for a connector (0: for all of them)."""
         self._installed = [one for one in self._installed if not _same_place(one, connector, profile)]
-        self._installed.append(Installed(connector=connector, profile=profile))
+        self._installed.append(Installed(connector=connector, profile=profile, payload=payload or {}))
 
     def clear(
         self,
@@ -68,10 +71,15 @@ class ProfileStore:
         """Forget what does not survive a restart: transactions' profiles always, the others by model."""
         self._remove(lambda one: one.profile.purpose is Purpose.TRANSACTION or not defaults_survive)
 
-    def stacks(self, connector: int, *, transaction_began: float | None) -> Stacks:
+    def stay_offline(self, offline_s: float) -> None:
+        """Forget the profiles that do not come back after so long without the central system."""
+        self._remove(lambda one: one.profile.ends_offline and not one.profile.outlasts(offline_s))
+
+    def stacks(self, connector: int, *, transaction_began: float | None, offline_s: float = 0.0) -> Stacks:
         """Return what concerns one connector; its own default profile comes before the station's on the same level."""
-        own = [one.profile for one in self._installed if one.connector == connector]
-        common = [one.profile for one in self._installed if one.connector == WHOLE_STATION]
+        valid = [one for one in self._installed if one.profile.outlasts(offline_s)]
+        own = [one.profile for one in valid if one.connector == connector]
+        common = [one.profile for one in valid if one.connector == WHOLE_STATION]
         own_levels = {profile.stack_level for profile in own if profile.purpose is Purpose.DEFAULT}
         return Stacks(
             station=tuple(profile for profile in common if profile.purpose is Purpose.STATION),
@@ -87,9 +95,10 @@ class ProfileStore:
             transaction_began=transaction_began,
         )
 
-    def station_only(self) -> Stacks:
+    def station_only(self, *, offline_s: float = 0.0) -> Stacks:
         """Return what concerns the charge point as a whole."""
-        return Stacks(station=tuple(one.profile for one in self._installed if one.profile.purpose is Purpose.STATION))
+        valid = (one.profile for one in self._installed if one.profile.outlasts(offline_s))
+        return Stacks(station=tuple(profile for profile in valid if profile.purpose is Purpose.STATION))
 
     def _remove(self, met: Callable[[Installed], bool]) -> int:
         before = len(self._installed)

@@ -1,4 +1,4 @@
-"""OCPP 1.6 charging profiles: what they say at a moment. Pure functions over facts.
+"""Charging profiles of OCPP 1.6 and 2.x: what they say at a moment. Pure functions over facts.
 
 Within one purpose the valid profile with the highest stack level that has a period for the moment rules; a
 transaction's own profile replaces the default one, upwards too; the station's maximum bounds both (OCPP 1.6, section
@@ -67,6 +67,8 @@ class Period:
     limit: float
     phases: int | None = None
     """None: 3, as the specification says."""
+    other_limits: tuple[float | None, float | None] = (None, None)
+    """Limits of L2 and L3 where they differ; `limit` is then L1's alone (OCPP 2.1)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,8 +95,16 @@ class Profile:
     recurrency: Recurrency | None = None
     valid_from: float | None = None
     valid_to: float | None = None
-    transaction_id: int | None = None
+    transaction_id: int | str | None = None
     installed_at: float = 0.0
+    lasts_offline_s: float | None = None
+    """Says nothing after so long without the central system (OCPP 2.1: maxOfflineDuration); None: for ever."""
+    ends_offline: bool = False
+    """Does not come back with the central system after that."""
+
+    def outlasts(self, offline_s: float) -> bool:
+        """Return whether the profile holds so long after the central system was last in reach."""
+        return self.lasts_offline_s is None or offline_s <= self.lasts_offline_s
 
     def valid_at(self, moment: float) -> bool:
         """Return whether the moment lies within validFrom and validTo."""
@@ -204,6 +214,11 @@ def amps_of(profile: Profile, period: Period, wiring: Wiring) -> float:
     schedule = profile.schedule
     if schedule.minimum_rate is not None and period.limit < schedule.minimum_rate:
         return 0.0
+    if any(limit is not None for limit in period.other_limits):
+        others = (period.limit if limit is None else limit for limit in period.other_limits)
+        limits = (period.limit, *others)[: wiring.phases]
+        factor = 1.0 if schedule.unit is RateUnit.AMPS else wiring.voltage_v
+        return max(0.0, min(limits)) / factor  # one pilot signal for all phases
     if schedule.unit is RateUnit.AMPS:
         return max(0.0, period.limit)
     phases = min(3 if period.phases is None else period.phases, wiring.phases)
@@ -234,6 +249,19 @@ def limit_at(
         if isinstance(found, tuple):
             limit = min(limit, amps_of(*found, wiring))
     return limit
+
+
+def phases_at(stacks: Stacks, moment: float, *, phases: int, expired_prevails: bool = False) -> int:
+    """Return the number of phases that the profile of the running transaction, or the default one, asks for."""
+    began = stacks.transaction_began
+    start = moment if began is None else began
+    own = None
+    if began is not None:
+        own = ruling(stacks.transaction, moment, start, expired_prevails=expired_prevails)
+    if own is None:
+        own = ruling(stacks.default, moment, start, expired_prevails=expired_prevails)
+    asked = own[1].phases if isinstance(own, tuple) else None
+    return phases if asked is None else max(1, min(asked, phases))
 
 
 def composite(stacks: Stacks, start: float, duration_s: float, wiring: Wiring) -> tuple[CompositePeriod, ...]:
@@ -277,14 +305,42 @@ def _beginnings(profile: Profile, start: float, end: float, reference: float) ->
     return found
 
 
-def profile_of(payload: object, *, installed_at: float) -> Profile:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Words:
+    """How a version of OCPP words a charging profile."""
+
+    profile_id: str
+    purposes: Mapping[str, Purpose]
+    several_schedules: bool = False
+    """There is a list of schedules, of which the first one counts here: only a car chooses among several."""
+
+
+WORDS_16 = Words(profile_id="chargingProfileId", purposes={purpose.value: purpose for purpose in Purpose})
+
+WORDS_2 = Words(
+    profile_id="id",
+    purposes={
+        "ChargingStationMaxProfile": Purpose.STATION,
+        "TxDefaultProfile": Purpose.DEFAULT,
+        "TxProfile": Purpose.TRANSACTION,
+    },
+    several_schedules=True,
+)
+
+
+def profile_of(payload: object, *, installed_at: float, words: Words = WORDS_16) -> Profile:
     """Return the profile that a `csChargingProfiles` or `chargingProfile` payload states.
 
     Raises:
         ImpossibleProfile: a field is missing, of the wrong type or outside its set.
     """
     fields = _Fields(payload)
-    schedule = _Fields(fields.need("chargingSchedule"))
+    stated = fields.need("chargingSchedule")
+    if words.several_schedules:
+        if not isinstance(stated, list) or not stated:
+            raise ImpossibleProfile("OccurenceConstraintViolation", "chargingSchedule needs at least one schedule")
+        stated = stated[0]
+    schedule = _Fields(stated)
     periods = schedule.need("chargingSchedulePeriod")
     if not isinstance(periods, list) or not periods:
         raise ImpossibleProfile("OccurenceConstraintViolation", "chargingSchedulePeriod needs at least one period")
@@ -292,16 +348,21 @@ def profile_of(payload: object, *, installed_at: float) -> Profile:
     recurrency = fields.choice("recurrencyKind", Recurrency) if fields.has("recurrencyKind") else None
     if kind is Kind.RECURRING and recurrency is None:
         raise ImpossibleProfile("OccurenceConstraintViolation", "a recurring profile needs recurrencyKind")
+    purpose = fields.need("chargingProfilePurpose")
+    if not isinstance(purpose, str) or purpose not in words.purposes:
+        raise ImpossibleProfile("PropertyConstraintViolation", "chargingProfilePurpose is none of the allowed values")
     return Profile(
-        profile_id=fields.whole("chargingProfileId"),
+        profile_id=fields.whole(words.profile_id),
         stack_level=fields.whole("stackLevel"),
-        purpose=fields.choice("chargingProfilePurpose", Purpose),
+        purpose=words.purposes[purpose],
         kind=kind,
         recurrency=recurrency,
         valid_from=fields.moment("validFrom"),
         valid_to=fields.moment("validTo"),
-        transaction_id=fields.whole("transactionId") if fields.has("transactionId") else None,
+        transaction_id=fields.identity("transactionId"),
         installed_at=installed_at,
+        lasts_offline_s=fields.number("maxOfflineDuration") if fields.has("maxOfflineDuration") else None,
+        ends_offline=fields.has("invalidAfterOfflineDuration") and fields.need("invalidAfterOfflineDuration") is True,
         schedule=Schedule(
             unit=schedule.choice("chargingRateUnit", RateUnit),
             periods=_periods_of(periods),
@@ -316,11 +377,13 @@ def _periods_of(payloads: list[object]) -> tuple[Period, ...]:
     periods = []
     for payload in payloads:
         fields = _Fields(payload)
+        second, third = (fields.number(name) if fields.has(name) else None for name in ("limit_L2", "limit_L3"))
         periods.append(
             Period(
                 start_s=fields.number("startPeriod"),
                 limit=fields.number("limit"),
                 phases=fields.whole("numberPhases") if fields.has("numberPhases") else None,
+                other_limits=(second, third),
             )
         )
     starts = [period.start_s for period in periods]
@@ -357,6 +420,12 @@ class _Fields:
         if not found.is_integer():
             raise ImpossibleProfile("TypeConstraintViolation", f"{name} is no integer")
         return int(found)
+
+    def identity(self, name: str) -> int | str | None:
+        if not self.has(name):
+            return None
+        found = self.need(name)
+        return found if isinstance(found, str) else self.whole(name)
 
     def moment(self, name: str) -> float | None:
         if not self.has(name):

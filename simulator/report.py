@@ -61,6 +61,8 @@ def _sessions(truth: SiteTruth) -> list[Figures]:
             "wanted_kwh": round(session.wanted_wh / 1000.0, 4),
             "delivered_kwh": round(session.delivered_wh / 1000.0, 4),
             "sated": session.sated,
+            "starts": session.starts,
+            "phase_switches": session.phase_switches,
         }
         for session in truth.sessions
     ]

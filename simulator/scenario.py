@@ -39,6 +39,8 @@ class FaultKind(StrEnum):
     IGNORES_PINGS = "ignores_pings"
     CALLS_AT_ONCE = "calls_at_once"
     EXPIRED_PREVAILS = "expired_prevails"
+    EXTERNAL_LIMIT = "external_limit"
+    """Somebody else limits all its connectors. Value: amps, 10 if none is given."""
     REBOOTS = "reboots"
     POWER_CUT = "power_cut"
     """The power comes back when the fault ends."""
@@ -94,6 +96,17 @@ class Arrival:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What energy costs: slots of equal length that repeat.
+
+    Nothing here depends on it; whoever manages the site is told.
+    """
+
+    slot_s: float
+    per_kwh: tuple[float, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Scenario:
     """Everything that happens at a site."""
 
@@ -108,6 +121,7 @@ class Scenario:
     meters: tuple[MeterSpec, ...] = ()
     arrivals: tuple[Arrival, ...] = ()
     faults: tuple[Fault, ...] = ()
+    prices: Prices | None = None
     powers_up_within_s: float = 2.0
     """Charge points start up spread over this time."""
 
@@ -126,6 +140,9 @@ class Scenario:
         for meter in self.meters:
             if meter.circuit_id not in circuits:
                 raise ValueError(f"meter {meter.meter_id} sits on circuit {meter.circuit_id}, which does not exist")
+        for point in self.charge_points:
+            if point.main_meter and point.main_meter not in circuits:
+                raise ValueError(f"{point.identity} measures circuit {point.main_meter}, which does not exist")
         for arrival in self.arrivals:
             if arrival.outlet_id not in outlets:
                 raise ValueError(f"{arrival.car.name} comes to outlet {arrival.outlet_id}, which does not exist")

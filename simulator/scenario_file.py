@@ -7,29 +7,29 @@ to 3.
 
 import random
 from collections.abc import Iterator, Mapping
-from dataclasses import fields
 from enum import StrEnum
 from pathlib import Path
-from typing import NoReturn
+from typing import NoReturn, get_args, get_type_hints
 
 import yaml
 
 from .building import LoadChange, LoadProgramme, SupplyAmps
 from .charge_point import ChargePointSpec, ConnectorSpec, Misbehaviour
+from .charge_point.measurands import MEASURANDS
 from .charge_point.spec import (
     AfterPowerCut,
     AtZero,
     MessageIds,
     NewKey,
-    Refusal,
-    Resending,
+    OcppVersion,
+    Security,
     StartBy,
     StationMaximum,
     WattsBy,
 )
 from .meter import MeterKind, MeterSpec, Sees
 from .physics import CircuitSpec, OutletSpec
-from .scenario import Arrival, Fault, FaultKind, Scenario
+from .scenario import Arrival, Fault, FaultKind, Prices, Scenario
 from .vehicle import CarSpec, Waking
 
 SCENARIOS = Path(__file__).parent / "scenarios"
@@ -78,6 +78,7 @@ def scenario_of(document: object, *, name: str = "scenario", folder: Path = SCEN
     meters = tuple(_meter(section) for section in top.sections("meters"))
     arrivals = tuple(sorted(_arrivals(top, seed), key=lambda arrival: arrival.at_s))
     faults = tuple(_fault(section) for section in top.sections("faults"))
+    prices = _prices(top.section("prices")) if top.has("prices") else None
     powers_up = top.number("powers_up_within_s", 2.0)
     top.done()
     try:
@@ -92,6 +93,7 @@ def scenario_of(document: object, *, name: str = "scenario", folder: Path = SCEN
             meters=meters,
             arrivals=arrivals,
             faults=faults,
+            prices=prices,
             powers_up_within_s=powers_up,
         )
     except ValueError as wrong:
@@ -336,18 +338,22 @@ def _charge_point(
     return ChargePointSpec(
         identity=identity,
         connectors=connectors,
+        version=_version(section),
         name=section.text("name", identity),
+        mode=section.text("mode", default.mode),
         vendor=section.text("vendor", default.vendor),
         model=section.text("model", default.model),
         firmware=section.text("firmware", default.firmware),
         starts_by=section.choice("starts_by", StartBy, default.starts_by),
         id_tag=section.text("id_tag", default.id_tag),
         key=section.text("key", "") or None,
+        security=section.choice("security", Security, default.security),
         key_is_hex=section.flag("key_is_hex", default=default.key_is_hex),
         clock_offset_s=section.number("clock_offset_s", round(dice.uniform(-2.0, 2.0), 2)),
         clock_drift_ppm=section.number("clock_drift_ppm", 0.0),
         takes_time=section.flag("takes_time", default=default.takes_time),
         sampling_s=section.whole("sampling_s", default.sampling_s),
+        measurands=_measurands(section, default),
         boot_s=section.number("boot_s", default.boot_s),
         boots_on_reconnect=section.flag("boots_on_reconnect", default=default.boots_on_reconnect),
         rate_units=units,
@@ -356,7 +362,9 @@ def _charge_point(
         profiles=section.whole("profiles", default.profiles),
         defaults_survive_power=section.flag("defaults_survive_power", default=default.defaults_survive_power),
         applies_after_s=section.number("applies_after_s", default.applies_after_s),
+        steps_a=_steps(section),
         whole_amps=section.flag("whole_amps", default=default.whole_amps),
+        switches_phases=section.flag("switches_phases", default=default.switches_phases),
         watts_by=section.choice("watts_by", WattsBy, default.watts_by),
         station_maximum=section.choice("station_maximum", StationMaximum, default.station_maximum),
         at_zero=section.choice("at_zero", AtZero, default.at_zero),
@@ -364,19 +372,50 @@ def _charge_point(
         after_power_cut=section.choice("after_power_cut", AfterPowerCut, default.after_power_cut),
         message_ids=section.choice("message_ids", MessageIds, default.message_ids),
         register_per_transaction=section.flag("register_per_transaction", default=False),
+        begins_with_plug=section.flag("begins_with_plug", default=default.begins_with_plug),
+        vendor_settings=section.whole("vendor_settings", default.vendor_settings),
+        main_meter=section.text("main_meter", default.main_meter),
+        security_events=section.flag("security_events", default=default.security_events),
         misbehaviour=_misbehaviour(section.section("misbehaviour")),
     )
 
 
+def _measurands(section: _Section, default: ChargePointSpec) -> tuple[str, ...]:
+    if not section.has("measurands"):
+        return default.measurands
+    names = tuple(str(name) for name in section.items("measurands"))
+    for name in names:
+        if name not in MEASURANDS:
+            section.wrong("measurands", f"{name} is none of {', '.join(MEASURANDS)}")
+    return names
+
+
+def _version(section: _Section) -> OcppVersion:
+    found = section.take("version")
+    version = OcppVersion.V16 if found is None else str(found)  # without quotes YAML reads 2.1 as a number
+    if version not in list(OcppVersion):
+        section.wrong("version", f"one of {', '.join(OcppVersion)} is expected, not {found}")
+    return OcppVersion(version)
+
+
+def _steps(section: _Section) -> tuple[float, ...]:
+    steps: list[float] = []
+    for amps in section.items("steps_a"):
+        if isinstance(amps, bool) or not isinstance(amps, int | float) or amps <= max(steps, default=0.0):
+            section.wrong("steps_a", "a list of amps in ascending order is expected")
+        steps.append(float(amps))
+    return tuple(steps)
+
+
 def _misbehaviour(section: _Section) -> Misbehaviour:
-    misbehaviour = Misbehaviour(
-        refuses_profiles=section.choice_or_none("refuses_profiles", Refusal),
-        resends=section.choice_or_none("resends", Resending),
-        answers_late_s=section.number("answers_late_s", 0.0),
-    )
-    for one in fields(Misbehaviour):
-        if isinstance(one.default, bool):
-            setattr(misbehaviour, one.name, section.flag(one.name, default=False))
+    misbehaviour = Misbehaviour()
+    for name, kind in get_type_hints(Misbehaviour).items():
+        if kind is bool:
+            setattr(misbehaviour, name, section.flag(name, default=False))
+        elif kind is float:
+            setattr(misbehaviour, name, section.number(name, 0.0))
+        else:
+            setattr(misbehaviour, name, section.choice_or_none(name, get_args(kind)[0]))
     section.done()
     return misbehaviour
 
@@ -395,6 +434,19 @@ def _meter(section: _Section) -> MeterSpec:
     )
     section.done()
     return meter
+
+
+def _prices(section: _Section) -> Prices:
+    slot_s = section.number("slot_s")
+    per_kwh: list[float] = []
+    for price in section.items("per_kwh"):
+        if isinstance(price, bool) or not isinstance(price, int | float):
+            section.wrong("per_kwh", "a list of prices is expected")
+        per_kwh.append(float(price))
+    if slot_s <= 0.0 or not per_kwh:
+        section.wrong("per_kwh", "slots of some length, and a price for each, are expected")
+    section.done()
+    return Prices(slot_s=slot_s, per_kwh=tuple(per_kwh))
 
 
 def _arrivals(top: _Section, seed: int) -> Iterator[Arrival]:
@@ -430,11 +482,16 @@ def _car(section: _Section, dice: random.Random) -> CarSpec:
             efficiency=section.number("efficiency", default.efficiency),
             reaction_s=section.number("reaction_s", round(dice.uniform(*REACTION_S), 1)),
             ramp_a_per_s=section.number("ramp_a_per_s", default.ramp_a_per_s),
+            phantom_a=section.amps("phantom_a") if section.has("phantom_a") else default.phantom_a,
+            again_after_s=section.number_or_none("again_after_s"),
+            again_for_s=section.number("again_for_s", default.again_for_s),
+            again_a=section.number("again_a", default.again_a),
             sleeps_after_s=section.number_or_none("sleeps_after_s"),
             waking=section.choice("waking", Waking, default.waking),
             ignores_pilot=section.flag("ignores_pilot", default=False),
             id_tag=section.text("id_tag", "") or None,
             tag_after_s=section.number("tag_after_s", default.tag_after_s),
+            iso15118=section.flag("iso15118", default=default.iso15118),
             stays_s=section.number_or_none("stays_s"),
         )
     except ValueError as wrong:

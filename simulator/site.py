@@ -76,11 +76,21 @@ class SimulatedSite:
         """Return the TCP port of each meter."""
         return {meter_id: meter.server.port for meter_id, meter in self.meters.items()}
 
-    async def start(self, ocpp_url: str | None, *, meter_port: int = 0, meter_host: str = "127.0.0.1") -> None:
+    async def start(
+        self,
+        ocpp_url: str | None,
+        *,
+        secure_url: str | None = None,
+        trusted: str | None = None,
+        meter_port: int = 0,
+        meter_host: str = "127.0.0.1",
+    ) -> None:
         """Start meters and charge points, and let the scenario begin.
 
         Args:
             ocpp_url: where charge points dial in (their identity is added); None: they stay alone.
+            secure_url: where those dial in that come over TLS; None: at the same host and port.
+            trusted: certificate (PEM) of the authority by which these know the central system.
             meter_port: port of the first meter, the others follow; 0: any free ones.
             meter_host: address that meters listen on.
 
@@ -96,8 +106,11 @@ class SimulatedSite:
             point = ChargePoint(spec, self.truth, self.clock, session=self._session, seed=self.scenario.seed)
             self.charge_points[spec.identity] = point
             point.power_up(self.clock.now(), after_s=dice.uniform(0.0, self.scenario.powers_up_within_s))
+            if trusted is not None and point.encryption.wanted:
+                point.encryption.trust(trusted)
             if ocpp_url is not None:
-                self._points_run.append(asyncio.create_task(point.run(ocpp_url), name=f"simulated {spec.identity}"))
+                url = (secure_url or _over_tls(ocpp_url)) if point.encryption.wanted else ocpp_url
+                self._points_run.append(asyncio.create_task(point.run(url), name=f"simulated {spec.identity}"))
         self._schedule_scenario()
         self._begin(self._move_on())
 
@@ -275,3 +288,8 @@ class SimulatedSite:
         self.truth.step(dt)
         if dt > 0.0:
             self.episodes.add(dt)
+
+
+def _over_tls(url: str) -> str:
+    """Return the address of the same host and port over TLS."""
+    return url.replace("ws://", "wss://", 1)

@@ -62,6 +62,15 @@ class CarSpec:
     """From a change of the pilot signal to the change of current."""
     ramp_a_per_s: float = 4.0
     """How fast it takes up more current."""
+    phantom_a: OwnAmps = NOTHING
+    """What flows on each terminal that its charger does not use, by leakage and induction, while the contactor is
+    closed."""
+    again_after_s: float | None = None
+    """Takes current once more so long after it was full, to warm itself up before it leaves; None: never."""
+    again_for_s: float = 900.0
+    """For how long it does."""
+    again_a: float = 10.0
+    """How much it takes then, at most."""
     sleeps_after_s: float | None = None
     """Falls asleep after so long without an offer; None: never."""
     waking: Waking = Waking.ON_OFFER
@@ -71,6 +80,8 @@ class CarSpec:
     """The driver's card."""
     tag_after_s: float = 4.0
     """When the driver shows the card, after plugging in."""
+    iso15118: bool = False
+    """Tells the charge point what it needs, and when it leaves if that is known (ISO 15118)."""
     stays_s: float | None = None
     """When it leaves; None: it stays."""
 
@@ -81,6 +92,8 @@ class CarSpec:
             raise ValueError(f"{self.name}: a state of charge is between 0 and 1, not {self.soc}")
         if self.battery_kwh <= 0.0 or self.maximum_a <= 0.0 or self.ramp_a_per_s <= 0.0 or self.efficiency <= 0.0:
             raise ValueError(f"{self.name}: battery, maximum current, ramp and efficiency are positive")
+        if min(self.phantom_a) < 0.0 or self.again_for_s <= 0.0 or self.again_a <= 0.0:
+            raise ValueError(f"{self.name}: what leaks is not negative, and what it takes again is positive")
         if self.reaction_s < 0.0:
             raise ValueError(f"{self.name}: no car reacts before the signal changes")
 
@@ -94,6 +107,8 @@ class Car:
         self.plugged_at = plugged_at
         self.delivered_wh = 0.0
         self.first_current_at: float | None = None
+        self.starts = 0
+        """How often it began to take current, after a pause as well."""
         self.asleep = False
         self._offered_a = 0.0
         self._signal_a = 0.0
@@ -102,6 +117,8 @@ class Car:
         self._tries = 0
         self._drawn_a = 0.0
         self._charging_s = 0.0
+        self._full_since: float | None = None
+        self._warms_up = False
 
     @property
     def soc(self) -> float:
@@ -119,6 +136,10 @@ class Car:
     @property
     def sated(self) -> bool:
         """Return whether it stopped by itself."""
+        return self._has_all and not self._warms_up
+
+    @property
+    def _has_all(self) -> bool:
         ends = self.spec.ends_after_s
         return self.delivered_wh >= self.wanted_wh - 1e-6 or (ends is not None and self._charging_s >= ends)
 
@@ -126,6 +147,11 @@ class Car:
     def takes_current(self) -> bool:
         """Return whether it asks the outlet for current now (state C of IEC 61851)."""
         return not self.sated and not self.asleep and self._signal_a >= self._needs_a
+
+    @property
+    def expects_current(self) -> bool:
+        """Return whether it still acts on a signal that offered current, which may be withdrawn by now."""
+        return self._signal_a > 0.0 or any(amps > 0.0 for _, amps in self._on_the_way)
 
     def offer(self, amps: float, now: float) -> None:
         """Change the pilot signal; less than 6 A is no signal at all."""
@@ -151,15 +177,25 @@ class Car:
         if amps == 0.0:
             return NOTHING
         used = TERMINALS_IN_USE[min(self.spec.phases, phases)]
-        return (amps * used[0], amps * used[1], amps * used[2])
+        first, second, third = (
+            amps if used[own] else self.spec.phantom_a[own] if own < phases else 0.0 for own in range(3)
+        )
+        return (first, second, third)
+
+    def trickle(self, amps: float, phases: int) -> OwnAmps:
+        """Return what an outlet that does not let go makes it draw on the phases that it uses."""
+        first, second, third = (amps * used for used in TERMINALS_IN_USE[min(self.spec.phases, phases)])
+        return (first, second, third)
 
     def step(self, now: float, dt: float) -> None:
         """Follow the signal for `dt` seconds up to `now`."""
         while self._on_the_way and self._on_the_way[0][0] <= now:
             self._signal_a = self._on_the_way.popleft()[1]
         self._doze(now)
+        self._warm_up(now)
         target = self._target_a()
         if target > self._drawn_a:
+            self.starts += self._drawn_a <= 0.0
             target = min(target, self._drawn_a + self.spec.ramp_a_per_s * dt)
         self._drawn_a = target
         if target > 0.0:
@@ -184,6 +220,8 @@ class Car:
             signal = max(signal, spec.maximum_a)
         if signal < self._needs_a:
             return 0.0
+        if self._warms_up:
+            return min(signal, spec.again_a)
         amps = min(signal, spec.maximum_a * self._taper())
         return amps if spec.draws_at_most_a is None else min(amps, spec.draws_at_most_a)
 
@@ -193,6 +231,14 @@ class Car:
         if soc <= start or start >= 1.0:
             return 1.0
         return max(TAPER_FLOOR, 1.0 - (1.0 - TAPER_FLOOR) * (soc - start) / (1.0 - start))
+
+    def _warm_up(self, now: float) -> None:
+        again_after = self.spec.again_after_s
+        if again_after is None or not self._has_all:
+            return
+        if self._full_since is None:
+            self._full_since = now
+        self._warms_up = 0.0 <= now - self._full_since - again_after < self.spec.again_for_s
 
     def _doze(self, now: float) -> None:
         sleeps_after = self.spec.sleeps_after_s

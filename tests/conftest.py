@@ -21,6 +21,7 @@ settings.register_profile(
     "default",
     deadline=None,
     derandomize="CI" in os.environ,
+    max_examples=60,
     suppress_health_check=[HealthCheck.too_slow],
     print_blob=True,
 )

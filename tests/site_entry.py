@@ -48,6 +48,24 @@ def a_charge_point(identity: str, **changes: Any) -> ConfigSubentryData:
     )
 
 
+def a_satellite(master_id: str, number: int, name: str | None = None, **changes: Any) -> ConfigSubentryData:
+    """Return a satellite of a master, on the supply."""
+    stored = {
+        "master": master_id,
+        "number": number,
+        "cluster": SUPPLY,
+        "maximum": 16.0,
+        "rotation": "l1_l2_l3",
+        "minimum": 6.0,
+    } | changes
+    return ConfigSubentryData(
+        data=stored,
+        subentry_type="satellite",
+        title=name or f"Satellite {number}",
+        unique_id=f"satellite:{master_id}:{number}",
+    )
+
+
 def a_meter(name: str, entities: Iterable[str], **changes: Any) -> ConfigSubentryData:
     """Return a meter on the supply made of three current sensors."""
     stored = {"circuit": SUPPLY, "scope": "everything", "currents": list(entities)} | changes

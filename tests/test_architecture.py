@@ -30,12 +30,13 @@ MAY_KNOW: Mapping[str, frozenset[str]] = {
     "ledger": frozenset({"engine", "ocpp"}),
     "chargers": frozenset({"engine", "ocpp", "modbus"}),
     "meters": frozenset({"engine", "ocpp", "modbus"}),
-    "site": frozenset({"chargers", "meters", "ledger", "engine", "ocpp", "modbus"}),
+    "tariffs": frozenset({"engine"}),
+    "site": frozenset({"chargers", "meters", "tariffs", "ledger", "engine", "ocpp", "modbus"}),
     "report": frozenset({"site", "chargers", "meters", "engine"}),
 }
 
 # Below the coordinator only these touch Home Assistant; they are handed in from above.
-BRIDGES = frozenset({"chargers.entity", "meters.entity"})
+BRIDGES = frozenset({"chargers.entity", "meters.entity", "tariffs.entity"})
 
 # Home Assistant loads these by their names; whatever two of them share belongs in a room of its own.
 LOADED_BY_NAME = frozenset(

@@ -4,6 +4,7 @@ import json
 import random
 import sqlite3
 from contextlib import closing
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -15,9 +16,10 @@ from custom_components.charge_cluster.site.session import Session
 from simulator.vehicle import CarSpec
 from tests.attack import happenings
 from tests.attack.posts import Link
-from tests.benchmarks import __main__ as program, faults, guard, rpc, shares
+from tests.benchmarks import __main__ as program, faults, guard, ocpp, rpc, scheduling, shares
 from tests.benchmarks.bookkeeping import Charged, Record, lost, sessions_in
 from tests.benchmarks.car_parks import a_car_park
+from tests.benchmarks.day_ahead import FLAT, DayAhead
 from tests.benchmarks.ledger_life import Life
 from tests.benchmarks.measuring import percentile, timed
 from tests.benchmarks.oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
@@ -40,7 +42,8 @@ def sockets_of_the_host(loopback: None) -> None:
 @pytest.fixture
 def without_work(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(shares, "measure", lambda _: iter([a_row(20.0, 10.0)]))
-    monkeypatch.setattr(rpc, "measure", lambda _: iter([a_row(0.1, 0.25)]))
+    monkeypatch.setattr(scheduling, "measure", lambda _: iter([a_row(0.5, 100.0)]))
+    monkeypatch.setattr(ocpp, "measure", lambda _: iter([a_row(0.1, 0.25)]))
     monkeypatch.setattr(guard, "measure", lambda _: iter([a_row(0.3, None)]))
 
 
@@ -62,6 +65,42 @@ def test_shares_are_measured_and_written_down(tmp_path: Path, capsys: pytest.Cap
     assert all(row["value"] > 0 for row in figures["rows"] if row["unit"] == "ms")
     table = capsys.readouterr().out
     assert all(row["subject"] in table for row in figures["rows"])
+
+
+def test_plans_are_measured_against_the_linear_programme_and_in_the_car_park() -> None:
+    rows = list(scheduling.measure(scheduling.QUICK))
+    assert {row.benchmark for row in rows} == {"scheduling"}
+    costs = {row.subject.partition(": ")[2]: row for row in rows if row.figure == "cost"}
+    assert set(costs) == {
+        "limit (true, arrivals too)",
+        "water-fill + rotation (none)",
+        "each car alone, cheapest slots (true)",
+        "each car alone, one window (true)",
+        "ours (true)",
+        "ours (typed)",
+        "ours (learned)",
+    }
+    limit = costs["limit (true, arrivals too)"]
+    ours = costs["ours (true)"]
+    assert ours.also["met_pct"] >= 0.97 * limit.also["met_pct"]
+    assert limit.value - 1e-9 <= ours.value < costs["water-fill + rotation (none)"].value
+    gaps = [row for row in rows if row.figure.startswith("dearer than LP") and row.target is not None]
+    assert gaps
+    assert all(row.value < 1.0 for row in gaps)
+
+
+def test_made_up_prices_are_the_same_each_time_and_have_the_shape_of_a_market() -> None:
+    prices = DayAhead(zone=UTC, first=date(2019, 4, 1))
+    start = datetime(2019, 4, 1, tzinfo=UTC)
+    year = [prices.at((start + timedelta(hours=hour)).timestamp()) - FLAT for hour in range(364 * 24)]
+    by_hour = [sum(year[hour::24]) / 364 for hour in range(24)]
+    assert by_hour.index(max(by_hour)) == 19
+    assert max(by_hour[6:10]) > by_hour[3] < by_hour[0]
+    assert min(by_hour) == min(by_hour[11:15])
+    assert 0.05 < sum(year) / len(year) < 0.1
+    assert 100 < sum(price < 0.0 for price in year) < 600
+    again = DayAhead(zone=UTC, first=date(2019, 4, 1))
+    assert again.at(start.timestamp() + 30 * 86_400) == prices.at(start.timestamp() + 30 * 86_400)
 
 
 def test_faults_and_passes_are_measured() -> None:
@@ -241,7 +280,7 @@ class TestRecords:
 
 
 def test_messages_are_measured_over_real_sockets() -> None:
-    rows = list(rpc.measure(rpc.QUICK))
+    rows = list(ocpp.measure(ocpp.QUICK))
     (ours,) = (row for row in rows if row.target is not None)
     assert ours.subject == "central system, real handlers"
     assert ours.value > 0
@@ -257,7 +296,7 @@ class TestCommand:
         assert "0.1 ms" in table
 
     def test_with_a_name_only_that_one(self, capsys: pytest.CaptureFixture[str]) -> None:
-        program.main(["rpc"])
+        program.main(["ocpp"])
         assert "20 ms" not in capsys.readouterr().out
 
     def test_a_missed_target_is_shown_and_no_error(self, capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +305,7 @@ class TestCommand:
 
     def test_a_missed_target_is_an_error_where_that_was_asked_for(self) -> None:
         assert program.main(["--strict"]) == 1
-        assert program.main(["rpc", "--strict"]) == 0
+        assert program.main(["ocpp", "--strict"]) == 0
 
     def test_an_unknown_name_is_refused(self, capsys: pytest.CaptureFixture[str]) -> None:
         with pytest.raises(SystemExit) as refused:
@@ -277,10 +316,10 @@ class TestCommand:
     def test_a_run_whose_figures_would_say_nothing_gives_none(
         self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        def lose(_: rpc.Extent) -> list[Row]:
+        def lose(_: ocpp.Extent) -> list[Row]:
             raise rpc.Worthless("9 of 10 messages")
 
-        monkeypatch.setattr(rpc, "measure", lose)
+        monkeypatch.setattr(ocpp, "measure", lose)
         assert program.main([]) == 2
         told = capsys.readouterr()
         assert told.out == ""

@@ -20,20 +20,25 @@ from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
 from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
+from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
 
+from .addresses import own_names
+from .authority_download import AuthorityView
 from .configuration import site_settings
-from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S
+from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, refused_issue_id, subjects_of
 from .engine.topology import TopologyError
 from .host_clock import HostClock
 from .meters.entity import entity_meters
-from .newcomers import discover_again, watch_newcomers
+from .newcomers import discover_again, watch_newcomers, watch_satellites
 from .repairs import async_watch_problems
 from .report_download import ReportView
 from .services import async_setup_services
 from .site.installation import CannotListen, Installation, PortInUse
 from .site.proof import SettingsError
+from .tariffs.entity import entity_sources
+from .trust_store import HassTrustStore
 
 CONFIG_SCHEMA = cv.config_entry_only_config_schema(DOMAIN)
 
@@ -56,6 +61,7 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     hass.data[DOMAIN_DATA] = Domain()
     async_setup_services(hass)
     hass.http.register_view(ReportView)
+    hass.http.register_view(AuthorityView)
 
     @callback
     def ignored_no_more(entry: ConfigEntry) -> None:
@@ -93,19 +99,37 @@ async def _open(hass: HomeAssistant) -> Installation:
     async with domain.opening:
         if domain.installation is None:
             domain.installation = await Installation.open(
-                Path(hass.config.path(DOMAIN)), clock=HostClock(), entity_meters=partial(entity_meters, hass)
+                Path(hass.config.path(DOMAIN)),
+                clock=HostClock(),
+                entity_meters=partial(entity_meters, hass),
+                local_zone=dt_util.get_default_time_zone,
+                trust_store=HassTrustStore(hass),
+                own_names=partial(own_names, hass),
+                currency=lambda: hass.config.currency,
+                tariff_sources=partial(entity_sources, hass),
             )
+            domain.installation.key_taken = partial(_store_key, hass)
         return domain.installation
+
+
+@callback
+def _store_key(hass: HomeAssistant, site_id: str, charge_point_id: str, key: str) -> None:
+    """Make the key that a charge point has come over to the configured one."""
+    entry = hass.config_entries.async_get_entry(site_id)
+    subentry = None if entry is None else entry.subentries.get(charge_point_id)
+    if entry is not None and subentry is not None and subentry.data.get(Key.KEY) != key:
+        hass.config_entries.async_update_subentry(entry, subentry, data={**subentry.data, Key.KEY.value: key})
 
 
 async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> bool:
     """Start a site, or take over the one that still runs."""
     installation = await _open(hass)
     wishes = WishBook(hass, entry.entry_id)
-    await wishes.open()
+    await wishes.open(entry.data.get(Key.USUAL_MODE))
+    _drop_orphans(hass, entry)
     settings = site_settings(entry)
     try:
-        site = await installation.adopt(settings, wishes.by_connector)
+        site = await installation.adopt(settings, wishes.by_connector, wishes.usual)
     except CannotListen as error:
         raise ConfigEntryNotReady(
             translation_domain=DOMAIN,
@@ -129,6 +153,7 @@ async def async_setup_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntry
     entry.async_on_unload(entry.add_update_listener(_configuration_changed))
     await hass.config_entries.async_forward_entry_setups(entry, PLATFORMS)
     entry.async_on_unload(watch_newcomers(hass, entry))
+    entry.async_on_unload(watch_satellites(hass, entry))
     entry.async_on_unload(async_watch_problems(hass, entry))
     return True
 
@@ -143,6 +168,8 @@ async def async_remove_entry(hass: HomeAssistant, entry: ChargeClusterConfigEntr
     domain = hass.data.get(DOMAIN_DATA)
     if domain is not None and domain.installation is not None:
         await domain.installation.remove(entry.entry_id)
+        for point in site_settings(entry).charge_points:
+            domain.installation.trust.forget(point.identity)
     ir.async_delete_issue(hass, DOMAIN, refused_issue_id(entry.entry_id))
     await WishBook(hass, entry.entry_id).remove()
 
@@ -164,5 +191,14 @@ async def async_remove_config_entry_device(
 
 async def _configuration_changed(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> None:
     """Apply what was changed, added, removed or renamed to the running site: nothing is reloaded."""
-    del hass
+    _drop_orphans(hass, entry)
     await entry.runtime_data.coordinator.follow_configuration()
+
+
+@callback
+def _drop_orphans(hass: HomeAssistant, entry: ChargeClusterConfigEntry) -> None:
+    """Remove the satellites of a master that was removed: nobody can be spoken to through it."""
+    for subentry in list(entry.get_subentries_of_type(SubentryType.SATELLITE)):
+        # Each removal tells of a change, upon which the others are removed before we come to them here.
+        if subentry.data[Key.MASTER] not in entry.subentries and subentry.subentry_id in entry.subentries:
+            hass.config_entries.async_remove_subentry(entry, subentry.subentry_id)

@@ -13,8 +13,11 @@ from homeassistant.config_entries import ConfigEntry, ConfigSubentry
 from .const import DEFAULT_PORT, SUPPLY_ID, Key, SubentryType
 from .engine.exposure import DeviceKind, ProtectiveDevice
 from .engine.model import MeterScope, PhaseAmps, SharingRule
+from .ocpp.versions import OcppVersion
 from .site.proof import with_fitting_fallbacks
 from .site.settings import (
+    AuthorisationMode,
+    AuthorisationSettings,
     ChargePointSettings,
     CircuitSettings,
     ConnectorSettings,
@@ -22,9 +25,15 @@ from .site.settings import (
     ListenerSettings,
     MeterSettings,
     ModbusMeterSettings,
+    OcppMeterSettings,
+    SatelliteSettings,
     Security,
     SiteSettings,
+    TlsMode,
+    TlsSettings,
+    Unanswered,
 )
+from .stored_tariffs import tariff_settings
 
 UNKNOWN_ROTATION = "unknown"
 
@@ -41,6 +50,14 @@ ROTATIONS: Mapping[str, tuple[int, ...] | None] = {
     UNKNOWN_ROTATION: None,
 }
 """Supply phases that a connector's L1, L2, L3 are wired to, by the name stored for it."""
+
+ANY_VERSION = "automatic"
+OCPP_VERSIONS: Mapping[str, OcppVersion] = {
+    "ocpp16": OcppVersion.V16,
+    "ocpp201": OcppVersion.V201,
+    "ocpp21": OcppVersion.V21,
+}
+"""The versions that the owner may insist on, by the name stored for each."""
 
 SECONDS_A_MINUTE = 60.0
 DEFAULT_ON_TIME_MIN = 15.0
@@ -63,20 +80,52 @@ def site_settings(entry: ConfigEntry) -> SiteSettings:
 def configured(entry: ConfigEntry) -> SiteSettings:
     """Return what an entry with its subentries configures."""
     clusters = [cluster_settings(subentry) for subentry in _subentries(entry, SubentryType.CLUSTER)]
-    charge_points = tuple(charge_point_settings(subentry) for subentry in _subentries(entry, SubentryType.CHARGE_POINT))
-    meters = tuple(meter_settings(subentry) for subentry in _subentries(entry, SubentryType.METER))
+    charge_points = [charge_point_settings(subentry) for subentry in _subentries(entry, SubentryType.CHARGE_POINT)]
+    satellites: dict[str, list[ConnectorSettings]] = {}
+    for subentry in _subentries(entry, SubentryType.SATELLITE):
+        satellites.setdefault(subentry.data[Key.MASTER], []).append(satellite_settings(subentry))
+    identities = {point.charge_point_id: point.identity for point in charge_points}
+    meters = tuple(meter_settings(subentry, identities) for subentry in _subentries(entry, SubentryType.METER))
     return SiteSettings(
         site_id=entry.entry_id,
-        accept_all_tags=bool(entry.data.get(Key.ACCEPT_ALL_TAGS, True)),
+        authorisation=authorisation(entry.data),
         on_time_s=SECONDS_A_MINUTE * float(entry.data.get(Key.ON_TIME, DEFAULT_ON_TIME_MIN)),
         restart_stagger_s=float(entry.data.get(Key.RESTART_STAGGER, DEFAULT_RESTART_STAGGER_S)),
         name=entry.title,
         circuits=(supply_settings(entry.title, entry.data), *clusters),
-        charge_points=charge_points,
+        charge_points=tuple(_with_connectors(p, satellites.get(p.charge_point_id, ())) for p in charge_points),
         meters=meters,
+        tariffs=tuple(tariff_settings(subentry) for subentry in _subentries(entry, SubentryType.TARIFF)),
         listener=ListenerSettings(
             host=entry.data.get(Key.HOST, ListenerSettings().host), port=int(entry.data.get(Key.PORT, DEFAULT_PORT))
         ),
+        tls=tls_settings(entry.data),
+    )
+
+
+def tls_settings(stored: Mapping[str, Any]) -> TlsSettings:
+    """Return how a site's charge points are encrypted."""
+    port = stored.get(Key.TLS_PORT)
+    return TlsSettings(
+        mode=TlsMode(stored.get(Key.TLS, TlsMode.NONE)),
+        certificate=stored.get(Key.TLS_CERTIFICATE, ""),
+        key=stored.get(Key.TLS_KEY, ""),
+        port=None if port is None else int(port),
+        only=bool(stored.get(Key.TLS_ONLY, False)),
+        names=tuple(stored.get(Key.TLS_NAMES, ())),
+        clients=bool(stored.get(Key.CLIENT_CERTIFICATES, False)),
+        client_authority=stored.get(Key.CLIENT_AUTHORITY),
+    )
+
+
+def authorisation(stored: Mapping[str, Any]) -> AuthorisationSettings:
+    """Return who may charge; an entry that was stored before there was a choice says whether everybody may."""
+    usual = AuthorisationSettings()
+    former = AuthorisationMode.FREE if stored.get(Key.ACCEPT_ALL_TAGS, True) else AuthorisationMode.KNOWN
+    return AuthorisationSettings(
+        mode=AuthorisationMode(stored.get(Key.AUTHORISATION, former)),
+        unanswered=Unanswered(stored.get(Key.UNANSWERED, usual.unanswered)),
+        time_out_s=float(stored.get(Key.ASK_TIMEOUT, usual.time_out_s)),
     )
 
 
@@ -138,6 +187,7 @@ def _device(stored: Mapping[str, Any]) -> ProtectiveDevice | None:
 def charge_point_settings(subentry: ConfigSubentry) -> ChargePointSettings:
     """Return a charge point."""
     stored = subentry.data
+    steps = tuple(float(amps) for amps in stored[Key.STEPS]) if Key.STEPS in stored else None
     return ChargePointSettings(
         charge_point_id=subentry.subentry_id,
         name=subentry.title,
@@ -148,32 +198,84 @@ def charge_point_settings(subentry: ConfigSubentry) -> ChargePointSettings:
                 number=number,
                 rotation=ROTATIONS[rotation],
                 maximum_a=float(stored[Key.MAXIMUM]),
-                minimum_a=float(stored[Key.MINIMUM]),
+                minimum_a=_minimum(stored, steps),
+                minimum_single_phase_a=_number(stored.get(Key.MINIMUM_SINGLE_PHASE)),
             )
             for number, rotation in enumerate(stored[Key.ROTATIONS], start=1)
         ),
         fallback_a=float(stored.get(Key.FALLBACK, 0.0)),
         fallback_automatic=Key.FALLBACK not in stored,
         step_a=float(stored.get(Key.STEP, 1.0)),
+        steps_a=steps,
         security=Security(stored[Key.SECURITY]),
         key=stored.get(Key.KEY),
         priority=int(stored.get(Key.PRIORITY, 0)),
+        switches_phases=bool(stored.get(Key.SWITCHES_PHASES, False)),
+        version=OCPP_VERSIONS.get(stored.get(Key.OCPP_VERSION, ANY_VERSION)),
+        authorisation=AuthorisationMode(stored[Key.AUTHORISATION]) if Key.AUTHORISATION in stored else None,
     )
 
 
-def meter_settings(subentry: ConfigSubentry) -> MeterSettings:
-    """Return a meter."""
+def satellite_settings(subentry: ConfigSubentry) -> ConnectorSettings:
+    """Return a satellite, as the connector of its master that it is."""
+    stored = subentry.data
+    return ConnectorSettings(
+        number=int(stored[Key.NUMBER]),
+        rotation=ROTATIONS[stored[Key.ROTATION]],
+        maximum_a=float(stored[Key.MAXIMUM]),
+        minimum_a=float(stored[Key.MINIMUM]),
+        minimum_single_phase_a=_number(stored.get(Key.MINIMUM_SINGLE_PHASE)),
+        satellite=SatelliteSettings(
+            satellite_id=subentry.subentry_id, name=subentry.title, circuit_id=stored[Key.CLUSTER]
+        ),
+    )
+
+
+def _with_connectors(point: ChargePointSettings, more: Iterable[ConnectorSettings]) -> ChargePointSettings:
+    """Return a charge point with connectors added, in the order of their numbers."""
+    connectors = sorted((*point.connectors, *more), key=lambda connector: connector.number)
+    return replace(point, connectors=tuple(connectors))
+
+
+def _minimum(stored: Mapping[str, Any], steps: tuple[float, ...] | None) -> float:
+    """Return the least that a connector charges with: the first of the currents that it knows, if they are listed."""
+    least, most = float(stored[Key.MINIMUM]), float(stored[Key.MAXIMUM])
+    return steps[0] if steps and least <= steps[0] <= most else least
+
+
+def meter_settings(subentry: ConfigSubentry, identities: Mapping[str, str]) -> MeterSettings:
+    """Return a meter.
+
+    Args:
+        identities: OCPP identities of the charge points, by id.
+    """
     stored = subentry.data
     return MeterSettings(
         meter_id=subentry.subentry_id,
         name=subentry.title,
         circuit_id=stored[Key.CIRCUIT],
-        source=modbus_source(stored) if Key.PROFILE in stored else entity_source(stored),
+        source=_source(stored, identities),
         scope=MeterScope(stored[Key.SCOPE]),
         ratio=float(stored.get(Key.RATIO, 1.0)),
         inverted=bool(stored.get(Key.INVERTED, False)),
         timeout_s=stored.get(Key.TIMEOUT),
     )
+
+
+def _source(
+    stored: Mapping[str, Any], identities: Mapping[str, str]
+) -> ModbusMeterSettings | EntityMeterSettings | OcppMeterSettings:
+    """Return where a meter's readings come from."""
+    if Key.PROFILE in stored:
+        return modbus_source(stored)
+    if Key.CHARGE_POINT in stored:
+        charge_point_id = stored[Key.CHARGE_POINT]
+        return OcppMeterSettings(
+            charge_point_id=charge_point_id,
+            identity=identities.get(charge_point_id),
+            interval_s=float(stored[Key.INTERVAL]),
+        )
+    return entity_source(stored)
 
 
 def modbus_source(stored: Mapping[str, Any]) -> ModbusMeterSettings:
@@ -298,7 +400,7 @@ def with_lost_clusters(settings: SiteSettings, known: Iterable[CircuitSettings])
     present = {circuit.circuit_id for circuit in settings.circuits}
     wanted = [
         *(circuit.parent_id for circuit in settings.circuits if circuit.parent_id is not None),
-        *(charge_point.circuit_id for charge_point in settings.charge_points),
+        *(circuit_id for charge_point in settings.charge_points for circuit_id in sorted(charge_point.circuits)),
         *(meter.circuit_id for meter in settings.meters),
     ]
     lost: dict[str, CircuitSettings] = {}
@@ -332,10 +434,29 @@ def with_circuit(settings: SiteSettings, circuit: CircuitSettings) -> SiteSettin
 
 
 def with_charge_points(settings: SiteSettings, charge_points: Iterable[ChargePointSettings]) -> SiteSettings:
-    """Return the settings with charge points added or replaced."""
+    """Return the settings with charge points added or replaced; satellites stay with their master."""
     new = {charge_point.charge_point_id: charge_point for charge_point in charge_points}
     others = [known for known in settings.charge_points if known.charge_point_id not in new]
+    for known in settings.charge_points:
+        if known.charge_point_id in new:
+            satellites = [connector for connector in known.connectors if connector.satellite is not None]
+            new[known.charge_point_id] = _with_connectors(new[known.charge_point_id], satellites)
     return with_fitting_fallbacks(replace(settings, charge_points=(*others, *new.values())))
+
+
+def with_satellites(settings: SiteSettings, satellites: Iterable[tuple[str, ConnectorSettings]]) -> SiteSettings:
+    """Return the settings with satellites added or replaced, each given with the id of its master."""
+    new: dict[str, list[ConnectorSettings]] = {}
+    for master_id, satellite in satellites:
+        new.setdefault(master_id, []).append(satellite)
+    points = [_with_satellites(point, new.get(point.charge_point_id, ())) for point in settings.charge_points]
+    return with_fitting_fallbacks(replace(settings, charge_points=tuple(points)))
+
+
+def _with_satellites(point: ChargePointSettings, new: Iterable[ConnectorSettings]) -> ChargePointSettings:
+    replaced = {connector.satellite.satellite_id for connector in new if connector.satellite is not None}
+    kept = [c for c in point.connectors if c.satellite is None or c.satellite.satellite_id not in replaced]
+    return _with_connectors(replace(point, connectors=tuple(kept)), new)
 
 
 def with_meter(settings: SiteSettings, meter: MeterSettings) -> SiteSettings:

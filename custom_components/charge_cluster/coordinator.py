@@ -14,23 +14,31 @@ from functools import partial
 from typing import Any
 
 from homeassistant.config_entries import ConfigEntry
+from homeassistant.const import ATTR_DEVICE_ID
 from homeassistant.core import CALLBACK_TYPE, HomeAssistant, callback
 from homeassistant.helpers import entity_registry as er, issue_registry as ir
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.helpers.storage import Store
+from homeassistant.util import dt as dt_util
 
+from .chargers import ChargerNoticed, ForAutomations
 from .configuration import clusters_to_remember, site_settings
-from .const import DOMAIN, Key
-from .devices import AT_A_TIME, SiteDevices
+from .const import DOMAIN, EVENT_NOTICE, EVENT_PROGRESS, Key
+from .devices import AT_A_TIME, DeviceMissing, SiteDevices
+from .engine.model import ChargingMode
 from .engine.topology import TopologyError
 from .site.installation import CannotListen, Installation
 from .site.proof import SettingsError
-from .site.settings import ConnectorWish, SiteSettings
+from .site.settings import ConnectorWish, SiteSettings, SiteWish
 from .site.site import Site
+from .site.tariffs import shown_of
 from .site.views import ChargePointView, CircuitView, ConnectorView, MeterView, SessionEvent, connector_key
 
 WISHES_VERSION = 1
+OF_SITE = "site"
+"""Under this is stored what is wished of the site itself; keys of connectors have a stroke in them."""
+
 WISHES_SAVE_DELAY_S = 1.0
 """So that a slider which is dragged writes once."""
 
@@ -57,6 +65,8 @@ class SubjectKind(StrEnum):
     CHARGE_POINT = "charge_point"
     CONNECTOR = "connector"
     METER = "meter"
+    TARIFF = "tariff"
+    """What the tariffs of a site say of one thing: prices, emissions, off-peak times."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -115,6 +125,7 @@ class SiteCoordinator:
         self._platforms: list[_Platform] = []
         self._subjects: dict[str, Subject] = {}
         self._listening: dict[str, CALLBACK_TYPE] = {}
+        self._end_telling: CALLBACK_TYPE | None = None
 
     # What the site shows -----------------------------------------------------------------------------------------
 
@@ -145,7 +156,7 @@ class SiteCoordinator:
 
     @callback
     def on_session(self, seen: Callable[[SessionEvent], None]) -> CALLBACK_TYPE:
-        """Have sessions told that begin and end; return what ends it."""
+        """Have told what happens to sessions; return what ends it."""
         return self.site.on_session(seen)
 
     # What users set ----------------------------------------------------------------------------------------------
@@ -154,6 +165,11 @@ class SiteCoordinator:
     def wish(self, key: str, **changes: Any) -> None:
         """Change what is wished of a connector (fields of `ConnectorWish`), now and after a restart."""
         self.site.wish(key, self.wishes.change(key, **changes))
+
+    @callback
+    def wish_usual(self, **changes: Any) -> None:
+        """Change what holds where nobody says anything else (fields of `SiteWish`), now and after a restart."""
+        self.site.wish_usual(self.wishes.change_usual(**changes))
 
     # What is configured ------------------------------------------------------------------------------------------
 
@@ -207,6 +223,7 @@ class SiteCoordinator:
         charge_point: EntityFactory | None = None,
         connector: EntityFactory | None = None,
         meter: EntityFactory | None = None,
+        tariff: EntityFactory | None = None,
     ) -> None:
         """Let a platform make its entities for every subject that is there and every one that comes."""
         named = {
@@ -215,6 +232,7 @@ class SiteCoordinator:
             SubjectKind.CHARGE_POINT: charge_point,
             SubjectKind.CONNECTOR: connector,
             SubjectKind.METER: meter,
+            SubjectKind.TARIFF: tariff,
         }
         platform = _Platform(add, {kind: factory for kind, factory in named.items() if factory is not None})
         self._platforms.append(platform)
@@ -246,7 +264,9 @@ class SiteCoordinator:
                 await asyncio.sleep(0)
 
     def _listen_to_charge_points(self) -> None:
-        """Keep the devices of charge points told of what these say of themselves."""
+        """Keep the devices of charge points told of what these say of themselves, and automations of what they do."""
+        if self._end_telling is None:
+            self._end_telling = self.site.on_told(self._told)
         present = {subject.topic: subject for subject in self.subjects(SubjectKind.CHARGE_POINT)}
         for topic in self._listening.keys() - present.keys():
             self._listening.pop(topic)()
@@ -261,8 +281,24 @@ class SiteCoordinator:
             self.devices.describe(charge_point_id, view.identity)
 
     @callback
+    def _told(self, charge_point_id: str, told: ForAutomations) -> None:
+        """Pass on to automations what a charge point tells."""
+        try:
+            device = self.devices.find(charge_point_id, child=False)
+        except DeviceMissing:
+            return
+        data = asdict(told)
+        if isinstance(told, ChargerNoticed):
+            data["at"] = None if told.at is None else dt_util.utc_from_timestamp(round(told.at)).isoformat()
+        event = EVENT_NOTICE if isinstance(told, ChargerNoticed) else EVENT_PROGRESS
+        self.hass.bus.async_fire(event, {ATTR_DEVICE_ID: device.id, **data})
+
+    @callback
     def close(self) -> None:
         """Stop listening to the site, which may go on."""
+        if self._end_telling is not None:
+            self._end_telling()
+            self._end_telling = None
         while self._listening:
             self._listening.popitem()[1]()
 
@@ -300,6 +336,14 @@ def subjects_of(settings: SiteSettings) -> Iterator[Subject]:
     """Yield everything that a site shows, in the order in which devices must be there."""
     site_id = settings.site_id
     yield Subject(kind=SubjectKind.SITE, subject_id=site_id, subentry_id=None, device_id=site_id)
+    for shown in shown_of(settings.tariffs):
+        yield Subject(
+            kind=SubjectKind.TARIFF,
+            subject_id=shown,
+            subentry_id=None,
+            device_id=site_id,
+            prefix=f"{site_id}/{shown}",
+        )
     for circuit in settings.circuits:
         if circuit.lost:
             continue
@@ -313,7 +357,7 @@ def subjects_of(settings: SiteSettings) -> Iterator[Subject]:
         )
     for charge_point in settings.charge_points:
         charge_point_id = charge_point.charge_point_id
-        several = len(charge_point.connectors) > 1
+        several = len(charge_point.own_connectors) > 1
         yield Subject(
             kind=SubjectKind.CHARGE_POINT,
             subject_id=charge_point_id,
@@ -322,6 +366,12 @@ def subjects_of(settings: SiteSettings) -> Iterator[Subject]:
         )
         for connector in charge_point.connectors:
             key = connector_key(charge_point_id, connector.number)
+            if connector.satellite is not None:
+                satellite_id = connector.satellite.satellite_id
+                yield Subject(
+                    kind=SubjectKind.CONNECTOR, subject_id=key, subentry_id=satellite_id, device_id=satellite_id
+                )
+                continue
             yield Subject(
                 kind=SubjectKind.CONNECTOR,
                 subject_id=key,
@@ -347,11 +397,16 @@ class WishBook:
             hass, WISHES_VERSION, f"{DOMAIN}.{entry_id}.wishes", private=True, atomic_writes=True
         )
         self._wishes: dict[str, ConnectorWish] = {}
+        self._usual = SiteWish()
 
-    async def open(self) -> None:
-        """Read what was set before."""
+    async def open(self, usual_mode: str | None = None) -> None:
+        """Read what was set before; nothing was: begin with the mode that was chosen when the site was set up."""
         stored = await self._store.async_load() or {}
+        begun = OF_SITE in stored or usual_mode is None
+        self._usual = _usual(stored.pop(OF_SITE, {}) if begun else {"mode": usual_mode})
         self._wishes = {key: _wish(wish) for key, wish in stored.items()}
+        if not begun:
+            self._save_soon()
 
     @property
     def by_connector(self) -> Mapping[str, ConnectorWish]:
@@ -365,6 +420,18 @@ class WishBook:
         self._wishes[key] = wish
         self._save_soon()
         return wish
+
+    @property
+    def usual(self) -> SiteWish:
+        """Return what holds where nobody says anything else."""
+        return self._usual
+
+    @callback
+    def change_usual(self, **changes: Any) -> SiteWish:
+        """Change some fields of that and have it written soon."""
+        self._usual = replace(self._usual, **changes)
+        self._save_soon()
+        return self._usual
 
     @callback
     def keep(self, keys: Iterable[str]) -> None:
@@ -383,14 +450,29 @@ class WishBook:
         await self._store.async_save(self._stored())
 
     def _stored(self) -> dict[str, dict[str, Any]]:
-        return {key: asdict(wish) for key, wish in self._wishes.items()}
+        return {OF_SITE: asdict(self._usual)} | {key: asdict(wish) for key, wish in self._wishes.items()}
 
     async def remove(self) -> None:
         """Delete the file."""
         await self._store.async_remove()
 
 
+def _known(stored: Mapping[str, Any], kind: type[ConnectorWish | SiteWish]) -> dict[str, Any]:
+    """Return what is stored without the fields that this version does not know."""
+    known = {field.name for field in fields(kind)}
+    return {name: value for name, value in stored.items() if name in known}
+
+
 def _wish(stored: Mapping[str, Any]) -> ConnectorWish:
-    """Read a stored wish, passing over fields that this version does not know."""
-    known = {field.name for field in fields(ConnectorWish)}
-    return ConnectorWish(**{name: value for name, value in stored.items() if name in known})
+    """Read a stored wish."""
+    wish = _known(stored, ConnectorWish)
+    if wish.get("mode") in ChargingMode:
+        return ConnectorWish(**{**wish, "mode": ChargingMode(wish["mode"])})
+    return ConnectorWish(**{**wish, "mode": None})
+
+
+def _usual(stored: Mapping[str, Any]) -> SiteWish:
+    """Read what is stored of the site."""
+    usual = _known(stored, SiteWish)
+    mode = ChargingMode(usual["mode"]) if usual.get("mode") in ChargingMode else SiteWish().mode
+    return SiteWish(**{**usual, "mode": mode})

@@ -1,8 +1,9 @@
 """Devices: the site, its clusters, charge points and meters, and connectors where a charge point has several.
 
 A cluster, a charge point and a meter are main devices of their own subentry, linked to what feeds them and linked anew
-when they are moved. The connectors of a charge point with more than one are its child devices. All identifiers are ids
-of ours, so that a new OCPP identity or a new name keeps the device.
+when they are moved. The connectors of a charge point with more than one are its child devices; a satellite is a main
+device of its own subentry, linked to its master. All identifiers are ids of ours, so that a new OCPP identity or a new
+name keeps the device.
 """
 
 import asyncio
@@ -15,11 +16,20 @@ from homeassistant.helpers.device_registry import AnyDeviceEntry, DeviceEntryTyp
 
 from .chargers import DeviceIdentity
 from .const import DOMAIN
-from .site.settings import ChargePointSettings, CircuitSettings, MeterSettings, SiteSettings
+from .site.settings import (
+    ChargePointSettings,
+    CircuitSettings,
+    MeterSettings,
+    SatelliteSettings,
+    SiteSettings,
+)
 from .site.views import ChargePointView, connector_key
 
 AT_A_TIME = 10
 """Devices linked before others get their turn: a fleet that is accepted together must not hold up the rest."""
+
+
+type _Linked = ChargePointSettings | SatelliteSettings | MeterSettings
 
 
 class DeviceMissing(LookupError):
@@ -34,8 +44,8 @@ class SiteDevices:
         self._registry = dr.async_get(hass)
         self._entry = entry
         self._entry_id = entry.entry_id
-        self._linked: dict[str, tuple[ChargePointSettings | MeterSettings, str]] = {}
-        """What each charge point and meter was, and what it hung on, when it was linked last."""
+        self._linked: dict[str, tuple[_Linked, str]] = {}
+        """What each charge point, satellite and meter was, and what it hung on, when it was linked last."""
         self._described: dict[str, DeviceIdentity] = {}
 
     async def link(self, settings: SiteSettings, charge_points: Mapping[str, ChargePointView]) -> None:
@@ -90,9 +100,12 @@ class SiteDevices:
             name=charge_point.name,
             via_device_id=above,
         )
-        if len(charge_point.connectors) == 1:
-            return
         for connector in charge_point.connectors:
+            if connector.satellite is not None:
+                self._link_satellite(connector.satellite, device.id)
+        if len(charge_point.own_connectors) == 1:
+            return
+        for connector in charge_point.own_connectors:
             self._registry.async_get_or_create_child(
                 config_entry_id=self._entry_id,
                 config_subentry_id=charge_point_id,
@@ -102,7 +115,18 @@ class SiteDevices:
                 translation_placeholders={"number": str(connector.number)},
             )
 
-    def _is_linked(self, device_id: str, settings: ChargePointSettings | MeterSettings, above: str) -> bool:
+    def _link_satellite(self, satellite: SatelliteSettings, master: str) -> None:
+        if self._is_linked(satellite.satellite_id, satellite, master):
+            return
+        self._registry.async_get_or_create(
+            config_entry_id=self._entry_id,
+            config_subentry_id=satellite.satellite_id,
+            identifiers={(DOMAIN, satellite.satellite_id)},
+            name=satellite.name,
+            via_device_id=master,
+        )
+
+    def _is_linked(self, device_id: str, settings: _Linked, above: str) -> bool:
         """Return whether there is nothing to link: it is as it was, or was removed while others were linked."""
         if device_id not in self._entry.subentries or self._linked.get(device_id) == (settings, above):
             return True
@@ -144,6 +168,12 @@ class SiteDevices:
             if not device.identifiers & kept:
                 self._registry.async_remove_device(device.id)
         present = {point.charge_point_id for point in settings.charge_points}
+        present |= {
+            connector.satellite.satellite_id
+            for point in settings.charge_points
+            for connector in point.connectors
+            if connector.satellite is not None
+        }
         present |= {meter.meter_id for meter in settings.meters}
         for gone in self._linked.keys() - present:
             del self._linked[gone]

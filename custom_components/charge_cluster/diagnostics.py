@@ -19,6 +19,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.loader import async_get_integration
 
+from .chargers import GetsKnown
 from .configuration import site_settings
 from .const import DOMAIN
 from .coordinator import ChargeClusterConfigEntry, SiteRuntime, SubjectKind, subjects_of
@@ -29,7 +30,7 @@ from .site.settings import ModbusMeterSettings, SiteSettings
 from .site.site import Site
 from .site.views import NewcomerView
 
-IN_SETTINGS = frozenset({"key", "identity", "host"})
+IN_SETTINGS = frozenset({"key", "identity", "host", "certificate", "client_authority", "names"})
 """Fields of settings that are secret, or tell who somebody is or where."""
 IN_VIEWS = frozenset({"id_tag", "serial", "remote"})
 """Likewise in what is seen; `identity` is there what a charge point is, not who."""
@@ -67,6 +68,7 @@ async def async_get_config_entry_diagnostics(hass: HomeAssistant, entry: ChargeC
         "software": software,
         "ledger": await _ledger(hass, runtime),
         **_known(runtime, everything),
+        "cards": [async_redact_data(_plain(shown), IN_VIEWS) for shown in site.cards.unknown()],
         "newcomers": [_newcomer(view) for view in site.newcomers.values()],
         "limits": await _limits(runtime, [None], LIMITS),
     }
@@ -104,7 +106,7 @@ def _on(settings: SiteSettings, device: AnyDeviceEntry) -> set[str]:
     connectors = {
         subject.subject_id
         for subject in subjects_of(settings)
-        if subject.kind is SubjectKind.CONNECTOR and subject.subentry_id in here
+        if subject.kind is SubjectKind.CONNECTOR and subject.subject_id.rpartition("/")[0] in here
     }
     return here.keys() | connectors
 
@@ -121,8 +123,15 @@ def _known(runtime: SiteRuntime, concerns: Concerns) -> dict[str, Any]:
         "wishes": {key: _plain(wish) for key, wish in wishes.items() if concerns(key)},
         "circuits": _seen(site.circuits, concerns),
         "charge_points": _seen(site.charge_points, concerns),
+        "acquaintance": {key: _acquaintance(site, key) for key in site.charge_points if concerns(key)},
         "connectors": _seen(site.connectors, concerns),
         "meters": _seen(site.meters, concerns),
+        "tariffs": _plain(site.tariffs.views()) if concerns(site.site_id) else {},
+        "security_profiles": {
+            point.charge_point_id: runtime.installation.profile_of(site.settings, point.identity)
+            for point in site.settings.charge_points
+            if concerns(point.charge_point_id)
+        },
         "problems": [_problem(problem) for problem in site.problems() if concerns(problem.subject)],
     }
 
@@ -131,11 +140,19 @@ def _settings(settings: SiteSettings, concerns: Concerns) -> dict[str, Any]:
     plain = _plain(settings)
     for name, its_id in (("circuits", "circuit_id"), ("charge_points", "charge_point_id"), ("meters", "meter_id")):
         plain[name] = [part for part in plain[name] if concerns(part[its_id])]
+    if not concerns(settings.site_id):
+        plain["tariffs"] = []
     return async_redact_data(plain, IN_SETTINGS)
 
 
 def _seen(views: Mapping[str, object], concerns: Concerns) -> dict[str, Any]:
     return {its_id: async_redact_data(_plain(view), IN_VIEWS) for its_id, view in views.items() if concerns(its_id)}
+
+
+def _acquaintance(site: Site, charge_point_id: str) -> Any:
+    """Return what a first contact has found out about a charge point; None: there is nothing of the kind."""
+    charger = site.charger(charge_point_id)
+    return _plain(charger.acquaintance) if isinstance(charger, GetsKnown) else None
 
 
 def _problem(problem: Problem) -> dict[str, Any]:
@@ -204,6 +221,7 @@ def secrets_of(settings: SiteSettings, site: Site | None = None) -> frozenset[st
 
 def _secrets_in_settings(settings: SiteSettings) -> Iterator[str | None]:
     yield settings.listener.host
+    yield from settings.tls.names
     for point in settings.charge_points:
         yield from (point.identity, point.key)
     for meter in settings.meters:
@@ -217,6 +235,8 @@ def _secrets_seen(site: Site) -> Iterator[str | None]:
     for connector in site.connectors.values():
         if connector.session is not None:
             yield connector.session.id_tag
+    yield from (running.id_tag for running in site.running())
+    yield from (shown.id_tag for shown in site.cards.unknown())
     for newcomer in site.newcomers.values():
         yield from (newcomer.identity, newcomer.remote, newcomer.identity_report.serial)
 

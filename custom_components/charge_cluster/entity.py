@@ -16,13 +16,15 @@ from homeassistant.exceptions import HomeAssistantError
 from homeassistant.helpers.device_registry import ChildDeviceInfo, DeviceInfo
 from homeassistant.helpers.entity import Entity, EntityDescription
 
-from .chargers import ChargerOffline, OperationRefused
+from .chargers import ChargerOffline, ChargerSilent, OperationRefused
 from .const import DOMAIN
 from .coordinator import EntityFactory, SiteCoordinator, Subject
 from .engine.topology import TopologyError
+from .ocpp.asking import NOT_KNOWN
 from .ocpp.protocols import JournalUnavailable
 from .site.proof import SettingsError
 from .site.site import Site
+from .site.tariffs import Tariffs
 from .site.views import ChargePointView, CircuitView, ConnectorView, MeterView
 
 WORTH_WRITING = 0.05
@@ -137,24 +139,23 @@ class SubjectEntity[ViewT](Entity):
         new = self._look()
         if new == self._shown:
             return
-        wait = self._wait(new)
-        if wait <= 0:
+        when = self._when(new)
+        if when <= self.hass.loop.time():
             self._write(new)
             return
-        when = self.hass.loop.time() + wait
         if self._due is None or when < self._due.when():
             self._forget_due()
             self._due = self.hass.loop.call_at(when, self._write_due)
 
-    def _wait(self, new: _Shown) -> float:
-        """Return after how many seconds a change is to be written."""
+    def _when(self, new: _Shown) -> float:
+        """Return the time of the event loop at which a change is to be written, which may be past."""
         old = self._shown
         if not self._shows.measured or old.available != new.available or old.value is None or new.value is None:
-            return 0.0
+            return self._written_at
         difference = abs(new.value - old.value)
         worth = difference >= max(WORTH_WRITING * abs(old.value), self._shows.least_change) and difference > 0
         pause = MEASURED_PAUSE_S if worth else MEASURED_EVERY_S
-        return self._written_at + pause - self.hass.loop.time()
+        return self._written_at + pause
 
     @callback
     def _write_due(self) -> None:
@@ -218,7 +219,7 @@ class ConnectorEntity(SubjectEntity[ConnectorView]):
 
     @callback
     def wish(self, **changes: Any) -> None:
-        """Change what a user wishes of the connector: `cap_a`, `enabled`, `priority`."""
+        """Change what a user wishes of the connector: `cap_a`, `enabled`, `priority`, `mode`."""
         self.coordinator.wish(self.subject.subject_id, **changes)
 
 
@@ -232,6 +233,14 @@ class MeterEntity(SubjectEntity[MeterView]):
     @override
     def believable(self, view: MeterView) -> bool:
         return view.available
+
+
+class TariffEntity(SubjectEntity[Tariffs]):
+    """An entity about prices, emissions or off-peak times of a site, on the site's device."""
+
+    @override
+    def picture(self) -> Tariffs:
+        return self.coordinator.site.tariffs
 
 
 class _EntityClass(Protocol):
@@ -258,9 +267,13 @@ def translated_errors[**P, ResultT](
     async def act(*args: P.args, **kwargs: P.kwargs) -> ResultT:
         try:
             return await action(*args, **kwargs)
+        except ChargerSilent as error:
+            raise HomeAssistantError(translation_domain=DOMAIN, translation_key="charger_silent") from error
         except ChargerOffline as error:
             raise HomeAssistantError(translation_domain=DOMAIN, translation_key="charger_offline") from error
         except OperationRefused as error:
+            if error.answer in NOT_KNOWN:
+                raise HomeAssistantError(translation_domain=DOMAIN, translation_key="operation_not_known") from error
             raise HomeAssistantError(
                 translation_domain=DOMAIN,
                 translation_key="operation_refused",

@@ -1,8 +1,9 @@
-"""Numbers that a user sets on a connector: the most it may draw, and who goes first.
+"""Numbers that a user sets on a connector (the most it may draw, who goes first), a session (its energy) and the site.
 
 A number shows what is wished, not what is given: it is kept beside the configuration, so it can be set while the charge
 point is away. Its range is that of the connector's settings and follows them. A value that says no more than the
 settings (the whole range, the charge point's own priority) is kept as no wish at all, so that later settings count.
+What is wished of a session goes with it. Those of the site hold for sessions of which nothing else is known.
 """
 
 from collections.abc import Callable, Mapping
@@ -10,18 +11,21 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
-from homeassistant.const import EntityCategory, UnitOfElectricCurrent
+from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfEnergy, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 
-from .const import DOMAIN, MAXIMUM_PRIORITY
+from .const import DOMAIN
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, Subject
-from .engine.seat import whole_steps_above
-from .entity import ConnectorEntity, Shows, always
-from .site.settings import ChargePointSettings, ConnectorSettings, SiteSettings
-from .site.views import ConnectorView, connector_number
+from .engine.planned import MOST_DELAY_S
+from .engine.steps import known_above
+from .entity import ConnectorEntity, Shows, SiteEntity, SubjectEntity, always, described
+from .session_wishes import MOST_WANTED_KWH, WH_PER_KWH, SessionWishEntity, wish_of
+from .site.settings import MAXIMUM_PRIORITY, ChargePointSettings, ConnectorSettings, SiteSettings
+from .site.site import Site
+from .site.views import ConnectorView, connector_key
 
 PARALLEL_UPDATES = 0
 
@@ -63,7 +67,8 @@ class ConnectorNumberDescription(NumberEntityDescription, Shows[ConnectorView]):
 def cap_span(place: Place) -> Span:
     """Return what a cap may be, in amps: a cap below the first step that reaches the minimum would be a switch."""
     most, step = place.connector.maximum_a, place.charge_point.step_a
-    return Span(least=min(whole_steps_above(place.connector.minimum_a, step), most), most=most, step=step)
+    least = known_above(place.connector.minimum_a, step, place.charge_point.steps_a)
+    return Span(least=min(least, most), most=most, step=step)
 
 
 def cap_wish(amps: float, place: Place) -> Mapping[str, Any]:
@@ -107,6 +112,94 @@ CONNECTOR_NUMBERS = (
         refusal="priority_refused",
     ),
 )
+
+
+@dataclass(frozen=True, kw_only=True)
+class ConnectorEnergyDescription(NumberEntityDescription, Shows[ConnectorView]):
+    """An energy that a driver says."""
+
+
+def _wanted(view: ConnectorView) -> float | None:
+    wish = wish_of(view)
+    return None if wish is None or wish.wanted_wh is None else wish.wanted_wh / WH_PER_KWH
+
+
+WANTED_ENERGY = ConnectorEnergyDescription(
+    key="wanted_energy",
+    translation_key="wanted_energy",
+    device_class=NumberDeviceClass.ENERGY,
+    native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+    native_min_value=0.0,
+    native_max_value=MOST_WANTED_KWH,
+    native_step=0.1,
+    mode=NumberMode.BOX,
+    entity_registry_enabled_default=False,
+    value_fn=_wanted,
+    available_fn=always,
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class SiteNumberDescription(NumberEntityDescription, Shows[Site]):
+    """A number that holds at a site."""
+
+    wish_fn: Callable[[float], Mapping[str, Any]]
+    """Turn a value into fields of `SiteWish`."""
+
+
+SITE_NUMBERS = (
+    SiteNumberDescription(
+        key="usual_energy",
+        translation_key="usual_energy",
+        entity_category=EntityCategory.CONFIG,
+        device_class=NumberDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        native_min_value=1.0,
+        native_max_value=MOST_WANTED_KWH,
+        native_step=0.5,
+        mode=NumberMode.BOX,
+        value_fn=lambda site: site.usual.energy_wh / WH_PER_KWH,
+        wish_fn=lambda value: {"energy_wh": WH_PER_KWH * value},
+        available_fn=always,
+    ),
+    SiteNumberDescription(
+        key="random_delay",
+        translation_key="random_delay",
+        entity_category=EntityCategory.CONFIG,
+        device_class=NumberDeviceClass.DURATION,
+        native_unit_of_measurement=UnitOfTime.SECONDS,
+        native_min_value=0.0,
+        native_max_value=MOST_DELAY_S,
+        native_step=1.0,
+        mode=NumberMode.BOX,
+        value_fn=lambda site: site.usual.delay_s,
+        wish_fn=lambda value: {"delay_s": value},
+        available_fn=always,
+    ),
+)
+
+
+class ShownNumber[ViewT](NumberEntity, SubjectEntity[ViewT]):
+    """A number that is the value which its description takes out of the picture.
+
+    Home Assistant's class comes first: its `value` is the one that is shown, in the unit that the user chose.
+    """
+
+    @property
+    @override
+    def native_value(self) -> float | None:
+        value: float | None = self._shown.value
+        return value
+
+
+class SiteNumber(ShownNumber[Site], SiteEntity):
+    """A number that holds at a site."""
+
+    entity_description: SiteNumberDescription
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        self.coordinator.wish_usual(**self.entity_description.wish_fn(value))
 
 
 class ConnectorNumber(NumberEntity, ConnectorEntity):
@@ -185,13 +278,21 @@ class ConnectorNumber(NumberEntity, ConnectorEntity):
 
 def place_of(settings: SiteSettings, subject: Subject) -> Place | None:
     """Return what is configured of a connector; None: it is not, or not any more."""
-    number = connector_number(subject.subject_id)
     for charge_point in settings.charge_points:
-        if charge_point.charge_point_id == subject.subentry_id:
-            for connector in charge_point.connectors:
-                if connector.number == number:
-                    return Place(charge_point=charge_point, connector=connector)
+        for connector in charge_point.connectors:
+            if connector_key(charge_point.charge_point_id, connector.number) == subject.subject_id:
+                return Place(charge_point=charge_point, connector=connector)
     return None
+
+
+class WantedEnergy(ShownNumber[ConnectorView], SessionWishEntity):
+    """How much a driver wants of the session that runs; 0 takes the wish back."""
+
+    entity_description: ConnectorEnergyDescription
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        self.wish_session(wanted_wh=WH_PER_KWH * value if value != 0 else None)
 
 
 def connector_numbers(coordinator: SiteCoordinator, subject: Subject) -> list[Entity]:
@@ -200,14 +301,19 @@ def connector_numbers(coordinator: SiteCoordinator, subject: Subject) -> list[En
     if place is None:
         return []
     return [
-        ConnectorNumber(coordinator=coordinator, subject=subject, description=description, place=place)
-        for description in CONNECTOR_NUMBERS
+        *(
+            ConnectorNumber(coordinator=coordinator, subject=subject, description=description, place=place)
+            for description in CONNECTOR_NUMBERS
+        ),
+        WantedEnergy(coordinator=coordinator, subject=subject, description=WANTED_ENERGY),
     ]
 
 
 async def async_setup_entry(
     hass: HomeAssistant, entry: ChargeClusterConfigEntry, async_add_entities: AddConfigEntryEntitiesCallback
 ) -> None:
-    """Make the numbers of every connector that is there and that comes."""
+    """Make the numbers of the site, and of every connector that is there and that comes."""
     del hass
-    entry.runtime_data.coordinator.add_platform(async_add_entities, connector=connector_numbers)
+    entry.runtime_data.coordinator.add_platform(
+        async_add_entities, site=described(SiteNumber, SITE_NUMBERS), connector=connector_numbers
+    )

@@ -36,12 +36,23 @@ PASSING: Mapping[ProblemKey, str] = {
     ProblemKey.FALLBACK_ABOVE_UNBALANCE: "fallback",
     ProblemKey.FALLBACK_ABOVE_POWER: "fallback",
     ProblemKey.G100_FALLBACK_TOO_HIGH: "fallback",
+    ProblemKey.PRICES_MISSING: "prices",
+    ProblemKey.PRICES_LATE: "prices",
+    ProblemKey.TARIFF_UNREADABLE: "prices",
     ProblemKey.HOST_CLOCK: "clock",
+    ProblemKey.DRIVERS_UNREADABLE: "drivers",
 }
 """The faults that often pass by themselves, by what is at fault: a meter that is now unreachable and now stale is out
 of order all the time."""
 
-OF_THE_INSTALLATION = frozenset({ProblemKey.LEDGER_UNAVAILABLE, ProblemKey.LEDGER_REPLACED, ProblemKey.HOST_CLOCK})
+OF_THE_INSTALLATION = frozenset(
+    {
+        ProblemKey.LEDGER_UNAVAILABLE,
+        ProblemKey.LEDGER_REPLACED,
+        ProblemKey.DRIVERS_UNREADABLE,
+        ProblemKey.HOST_CLOCK,
+    }
+)
 """The problems that all sites have together."""
 
 TO_ACKNOWLEDGE = frozenset({ProblemKey.LEDGER_REPLACED})

@@ -30,6 +30,7 @@ from homeassistant.helpers.entity import Entity
 from homeassistant.helpers.entity_platform import AddConfigEntryEntitiesCallback
 from homeassistant.util import dt as dt_util
 
+from .chargers import HeldBack
 from .const import ONE_PHASE, Key
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, Subject
 from .engine.model import PHASES, PhaseAmps, Reason, VehicleState
@@ -40,11 +41,17 @@ from .entity import (
     MeterEntity,
     Shows,
     SubjectEntity,
+    TariffEntity,
     always,
     described,
 )
 from .meters import FaultKey
+from .site.bill import NO_COSTS, CostView
+from .site.billing import MONTH, MonthView
 from .site.commissioning.findings import CommissionedState
+from .site.outlook import expected_wh
+from .site.solar import has_generation
+from .site.tariffs import EMISSIONS, PRICE, CurveView, Tariffs
 from .site.views import CapView, ChargePointView, CircuitView, ConnectorView, MeterView
 
 PARALLEL_UPDATES = 0
@@ -57,6 +64,8 @@ NOISE_W = 70.0
 """0.3 A at 230 V."""
 NOISE_V = 1.0
 NOISE_KWH = 0.1
+NOISE_MONEY = 0.01
+MONEY_DIGITS = 4
 
 
 AMPS: Mapping[str, Any] = {
@@ -89,6 +98,7 @@ SECONDS: Mapping[str, Any] = {
     "state_class": SensorStateClass.MEASUREMENT,
 }
 COUNT: Mapping[str, Any] = {"state_class": SensorStateClass.MEASUREMENT, "suggested_display_precision": 0}
+TOTAL: Mapping[str, Any] = {"state_class": SensorStateClass.TOTAL_INCREASING, "suggested_display_precision": 0}
 OFF: Mapping[str, Any] = {"entity_registry_enabled_default": False}
 DIAGNOSTIC: Mapping[str, Any] = {"entity_category": EntityCategory.DIAGNOSTIC}
 
@@ -104,6 +114,8 @@ class ConnectorSensorDescription(SensorEntityDescription, Shows[ConnectorView]):
 
     reset_fn: Callable[[ConnectorView], datetime | None] = lambda _view: None
     """Since when a total counts."""
+    money: bool = False
+    """Whether it is in the currency of the site."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -151,6 +163,50 @@ def _session_duration(view: ConnectorView) -> float | None:
     return max(0.0, round(dt_util.utcnow().timestamp() - view.session.started_at))
 
 
+def _expected_energy(view: ConnectorView) -> float | None:
+    return kwh(expected_wh(view, dt_util.utcnow().timestamp()))
+
+
+def _next_start(view: ConnectorView) -> datetime | None:
+    return None if view.plan is None else moment(view.plan.next_start)
+
+
+def _completion(view: ConnectorView) -> datetime | None:
+    return None if view.plan is None else moment(view.plan.completes_at)
+
+
+def _planned_energy(view: ConnectorView) -> float | None:
+    return None if view.plan is None else kwh(view.plan.energy_wh)
+
+
+def _shortfall(view: ConnectorView) -> float | None:
+    return None if view.plan is None else kwh(view.plan.shortfall_wh)
+
+
+def _costs(view: ConnectorView) -> CostView:
+    return NO_COSTS if view.session is None else view.session.costs
+
+
+def money(amount: float | None) -> float | None:
+    """Return an amount as it is shown."""
+    return None if amount is None else round(amount, MONEY_DIGITS)
+
+
+def _about_cost(view: ConnectorView) -> dict[str, Any]:
+    """Return what a cost leaves out."""
+    return {"unpriced_kwh": round(_costs(view).unpriced_wh / WH_PER_KWH, 3)}
+
+
+def _about_plan(view: ConnectorView) -> dict[str, Any]:
+    """Return what a plan rests on."""
+    plan = view.plan
+    leave_at = None if plan is None else moment(plan.leave_at)
+    return {
+        "leave_at": None if leave_at is None else leave_at.isoformat(),
+        "leave_by": None if plan is None or plan.leave_by is None else plan.leave_by.value,
+    }
+
+
 def _why(view: ConnectorView) -> dict[str, Any]:
     expected_at = moment(view.expected_at)
     return {
@@ -158,8 +214,27 @@ def _why(view: ConnectorView) -> dict[str, Any]:
         "source": view.reason_source,
         "expected_at": None if expected_at is None else expected_at.isoformat(),
         "queue_position": view.queue_position,
+        "held_back_by": [_held_back(held) for held in view.held_back],
     }
 
+
+def _held_back(held: HeldBack) -> str:
+    """Return who holds a charge point back at its own site, and to what."""
+    told = ((held.limit_a, "A"), (held.limit_w, "W"))
+    return " ".join((held.source, *(f"{limit:g} {unit}" for limit, unit in told if limit is not None)))
+
+
+KWH_OF_PLAN: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.ENERGY,
+    "native_unit_of_measurement": UnitOfEnergy.KILO_WATT_HOUR,
+    "suggested_display_precision": 1,
+}
+
+MONEY: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.MONETARY,
+    "suggested_display_precision": 2,
+    "money": True,
+}
 
 CONNECTOR_SENSORS = (
     ConnectorSensorDescription(
@@ -221,6 +296,77 @@ CONNECTOR_SENSORS = (
         **named("queue_position"), **OFF, value_fn=lambda view: view.queue_position, available_fn=always
     ),
     ConnectorSensorDescription(
+        **named("expected_energy"),
+        **OFF,
+        device_class=SensorDeviceClass.ENERGY,
+        native_unit_of_measurement=UnitOfEnergy.KILO_WATT_HOUR,
+        suggested_display_precision=1,
+        value_fn=_expected_energy,
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_KWH,
+    ),
+    ConnectorSensorDescription(
+        **named("next_start"),
+        **OFF,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=_next_start,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        **named("expected_completion"),
+        **OFF,
+        device_class=SensorDeviceClass.TIMESTAMP,
+        value_fn=_completion,
+        attributes_fn=_about_plan,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        **named("planned_energy"), **OFF, **KWH_OF_PLAN, value_fn=_planned_energy, available_fn=always
+    ),
+    ConnectorSensorDescription(**named("shortfall"), **OFF, **KWH_OF_PLAN, value_fn=_shortfall, available_fn=always),
+    ConnectorSensorDescription(
+        **named("session_cost"),
+        **MONEY,
+        **OFF,
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda view: money(_costs(view).cost),
+        attributes_fn=_about_cost,
+        reset_fn=_session_start,
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_MONEY,
+    ),
+    ConnectorSensorDescription(
+        **named("session_saving"),
+        **MONEY,
+        **OFF,
+        state_class=SensorStateClass.TOTAL,
+        value_fn=lambda view: money(_costs(view).saving),
+        reset_fn=_session_start,
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_MONEY,
+    ),
+    ConnectorSensorDescription(
+        **named("cost_forecast"),
+        **MONEY,
+        **OFF,
+        value_fn=lambda view: money(_costs(view).forecast),
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_MONEY,
+    ),
+    ConnectorSensorDescription(
+        **named("saving_forecast"),
+        **MONEY,
+        **OFF,
+        value_fn=lambda view: money(_costs(view).forecast_saving),
+        available_fn=always,
+        measured=True,
+        least_change=NOISE_MONEY,
+    ),
+    ConnectorSensorDescription(
         **named("target"), **DECIDED_AMPS, **OFF, value_fn=lambda view: view.target_a, available_fn=always
     ),
     ConnectorSensorDescription(
@@ -238,6 +384,28 @@ CONNECTOR_SENSORS = (
         **DIAGNOSTIC,
         value_fn=lambda view: view.fallback_a,
         available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        **named("starts"), **TOTAL, **OFF, **DIAGNOSTIC, value_fn=lambda view: view.wear.starts, available_fn=always
+    ),
+    ConnectorSensorDescription(
+        **named("limit_writes"),
+        **TOTAL,
+        **OFF,
+        **DIAGNOSTIC,
+        value_fn=lambda view: view.wear.passing_writes,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        **named("flash_writes"),
+        **TOTAL,
+        **OFF,
+        **DIAGNOSTIC,
+        value_fn=lambda view: view.wear.lasting_writes,
+        available_fn=always,
+    ),
+    ConnectorSensorDescription(
+        **named("phases"), **OFF, **DIAGNOSTIC, value_fn=lambda view: view.phases, available_fn=always
     ),
     ConnectorSensorDescription(**named("charger_status"), **OFF, **DIAGNOSTIC, value_fn=lambda view: view.status),
     ConnectorSensorDescription(**named("error_code"), **OFF, **DIAGNOSTIC, value_fn=lambda view: view.error),
@@ -364,6 +532,9 @@ DEMAND = CircuitSensorDescription(
 )
 """The mean power of the running clock window, if nothing more flowed in it."""
 
+SURPLUS = CircuitSensorDescription(**named("surplus"), **MEASURED_WATTS, value_fn=lambda view: view.surplus_w)
+"""Of the supply alone."""
+
 CIRCUIT_SENSORS = (
     CircuitSensorDescription(
         **named("external_cap"),
@@ -466,6 +637,83 @@ METER_SENSORS = (
 )
 
 
+@dataclass(frozen=True, kw_only=True)
+class TariffSensorDescription(SensorEntityDescription, Shows[Tariffs]):
+    """Something to be told of tariffs."""
+
+
+def _ahead(view: CurveView, digits: int) -> dict[str, Any]:
+    """Return what is known of a price or of emissions over time, and how well."""
+    known_until = moment(view.known_until)
+    return {
+        "sources": list(view.sources),
+        "degraded": list(view.degraded),
+        "known_until": None if known_until is None else known_until.isoformat(),
+        "forecast": [
+            {
+                "start": datetime.fromtimestamp(point.start, UTC).isoformat(),
+                "end": datetime.fromtimestamp(point.end, UTC).isoformat(),
+                "value": round(point.price, digits),
+            }
+            for point in view.forecast
+        ],
+    }
+
+
+PRICE_DIGITS = 5
+
+TARIFF_SENSORS: Mapping[str, tuple[TariffSensorDescription, ...]] = {
+    PRICE: (
+        TariffSensorDescription(
+            **named("price"),
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=3,
+            value_fn=lambda tariffs: None if tariffs.price.now is None else round(tariffs.price.now, PRICE_DIGITS),
+            attributes_fn=lambda tariffs: _ahead(tariffs.price, PRICE_DIGITS),
+        ),
+    ),
+    EMISSIONS: (
+        TariffSensorDescription(
+            **named("co2"),
+            state_class=SensorStateClass.MEASUREMENT,
+            suggested_display_precision=0,
+            native_unit_of_measurement="gCO2eq/kWh",
+            value_fn=lambda tariffs: None if tariffs.emissions.now is None else round(tariffs.emissions.now, 1),
+            attributes_fn=lambda tariffs: _ahead(tariffs.emissions, 1),
+        ),
+    ),
+}
+"""By what they are of."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class MonthSensorDescription(SensorEntityDescription, Shows[MonthView]):
+    """Something to be told of what a month has cost."""
+
+
+def _of_month(view: MonthView) -> dict[str, Any]:
+    return {
+        "sessions": view.sessions,
+        "energy_kwh": round(view.energy_wh / WH_PER_KWH, 3),
+        "unpriced_kwh": round(view.unpriced_wh / WH_PER_KWH, 3),
+    }
+
+
+MONTH_TOTAL: Mapping[str, Any] = {
+    "device_class": SensorDeviceClass.MONETARY,
+    "state_class": SensorStateClass.TOTAL,
+    "suggested_display_precision": 2,
+}
+
+MONTH_SENSORS = (
+    MonthSensorDescription(
+        **named("month_cost"), **MONTH_TOTAL, value_fn=lambda month: money(month.cost), attributes_fn=_of_month
+    ),
+    MonthSensorDescription(**named("month_saving"), **MONTH_TOTAL, value_fn=lambda month: money(month.saving)),
+)
+"""Of the sessions that have ended in it."""
+
+
 class _Sensor[ViewT](SubjectEntity[ViewT], SensorEntity):
     """A sensor that shows what its description takes out of the picture."""
 
@@ -486,6 +734,13 @@ class ConnectorSensor(_Sensor[ConnectorView], ConnectorEntity):
         view = self.picture()
         return None if view is None else self.entity_description.reset_fn(view)
 
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        if self.entity_description.money:
+            return self.coordinator.site.tariffs.currency
+        return super().native_unit_of_measurement
+
 
 class ChargePointSensor(_Sensor[ChargePointView], ChargePointEntity):
     """What is told of a charge point."""
@@ -503,6 +758,44 @@ class MeterSensor(_Sensor[MeterView], MeterEntity):
     """What is told of a meter."""
 
     entity_description: MeterSensorDescription
+
+
+class TariffSensor(_Sensor[Tariffs], TariffEntity):
+    """What is told of prices or emissions; what is known ahead is for charts, not for the recorder."""
+
+    entity_description: TariffSensorDescription
+    _unrecorded_attributes = frozenset({"forecast"})
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        unit = self.entity_description.native_unit_of_measurement
+        return f"{self.coordinator.site.tariffs.currency}/kWh" if unit is None else unit
+
+
+class MonthSensor(_Sensor[MonthView]):
+    """What the sessions have cost that ended in this month; on the site's device, where there are prices."""
+
+    entity_description: MonthSensorDescription
+
+    @override
+    def picture(self) -> MonthView:
+        return self.coordinator.site.billing.month
+
+    @override
+    async def async_added_to_hass(self) -> None:
+        await super().async_added_to_hass()
+        self.async_on_remove(self.coordinator.site.subscribe(MONTH, self._changed))
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        return self.picture().currency
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        return moment(self.picture().start)
 
 
 def phases_of(coordinator: SiteCoordinator) -> tuple[int, ...]:
@@ -523,10 +816,13 @@ def circuit_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[
     # Where nobody told what protects a circuit there is no curve to use up, and without a cap no window to follow.
     told = settings is not None and settings.device is not None
     capped = settings is not None and settings.demand_kw is not None
-    special = (
+    special: tuple[CircuitSensorDescription, ...] = (
         replace(OVERLOAD_EXPOSURE, entity_registry_enabled_default=told),
         replace(DEMAND, entity_registry_enabled_default=capped),
     )
+    if settings is not None and settings.parent_id is None:
+        sunny = has_generation(coordinator.site.settings)
+        special = (*special, replace(SURPLUS, entity_registry_enabled_default=sunny))
     return described(CircuitSensor, (*phases, *CIRCUIT_SENSORS, *special))(coordinator, subject)
 
 
@@ -534,6 +830,13 @@ def meter_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[En
     """Return the sensors of a meter, without the phases that its site does not have."""
     phases = (sensor for phase in phases_of(coordinator) for sensor in meter_phase_sensors(phase))
     return described(MeterSensor, (*phases, *METER_SENSORS))(coordinator, subject)
+
+
+def tariff_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
+    """Return the sensors of what tariffs say of one thing."""
+    yield from described(TariffSensor, TARIFF_SENSORS.get(subject.subject_id, ()))(coordinator, subject)
+    if subject.subject_id == PRICE:
+        yield from described(MonthSensor, MONTH_SENSORS)(coordinator, subject)
 
 
 async def async_setup_entry(
@@ -547,4 +850,5 @@ async def async_setup_entry(
         charge_point=described(ChargePointSensor, CHARGE_POINT_SENSORS),
         circuit=circuit_sensors,
         meter=meter_sensors,
+        tariff=tariff_sensors,
     )

@@ -12,7 +12,22 @@ import voluptuous as vol
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, SupportsResponse, callback
 from homeassistant.helpers.service import async_register_admin_service
 
-from .actions import acceptance, caps, commands, commissioning, drivers, explain, records, report
+from .actions import (
+    acceptance,
+    caps,
+    cards,
+    commands,
+    commissioning,
+    drivers,
+    explain,
+    habits,
+    operations,
+    plans,
+    records,
+    report,
+    security,
+    session,
+)
 from .const import DOMAIN
 
 
@@ -28,12 +43,90 @@ class Action:
 
 
 ACTIONS = (
-    Action(name="start_charging", act=commands.start_charging, schema=commands.START),
+    Action(
+        name="start_charging",
+        act=commands.start_charging,
+        schema=commands.START,
+        answers=SupportsResponse.OPTIONAL,
+    ),
     Action(name="stop_charging", act=commands.stop_charging, schema=commands.COMMAND),
     Action(name="unlock", act=commands.unlock, schema=commands.COMMAND),
     Action(name="reset", act=commands.reset, schema=commands.RESET),
     Action(name="set_availability", act=commands.set_availability, schema=commands.SET_AVAILABILITY),
     Action(name="refresh", act=commands.refresh, schema=commands.COMMAND),
+    Action(
+        name="get_settings", act=operations.get_settings, schema=operations.GET_SETTINGS, answers=SupportsResponse.ONLY
+    ),
+    Action(
+        name="change_setting",
+        act=operations.change_setting,
+        schema=operations.CHANGE_SETTING,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="trigger_message",
+        act=operations.trigger_message,
+        schema=operations.TRIGGER_MESSAGE,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(name="reserve", act=operations.reserve, schema=operations.RESERVE, answers=SupportsResponse.OPTIONAL),
+    Action(
+        name="cancel_reservation",
+        act=operations.cancel_reservation,
+        schema=operations.CANCEL_RESERVATION,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(name="get_log", act=operations.get_log, schema=operations.GET_LOG, answers=SupportsResponse.OPTIONAL),
+    Action(
+        name="update_firmware",
+        act=operations.update_firmware,
+        schema=operations.UPDATE_FIRMWARE,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="install_certificate",
+        act=operations.install_certificate,
+        schema=operations.INSTALL_CERTIFICATE,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="get_certificates",
+        act=operations.get_certificates,
+        schema=operations.GET_CERTIFICATES,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="delete_certificate",
+        act=operations.delete_certificate,
+        schema=operations.DELETE_CERTIFICATE,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="get_composite_schedule",
+        act=operations.get_composite_schedule,
+        schema=operations.GET_COMPOSITE_SCHEDULE,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="get_charging_profiles",
+        act=operations.get_charging_profiles,
+        schema=operations.ONLY_DEVICES,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="clear_cache",
+        act=operations.clear_cache,
+        schema=operations.ONLY_DEVICES,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="transfer_data",
+        act=operations.transfer_data,
+        schema=operations.TRANSFER_DATA,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(name="ocpp_call", act=operations.ocpp_call, schema=operations.OCPP_CALL, answers=SupportsResponse.OPTIONAL),
+    Action(name="set_session", act=session.set_session, schema=session.SET_SESSION, answers=SupportsResponse.OPTIONAL),
     Action(
         name="get_sessions",
         act=records.get_sessions,
@@ -62,12 +155,25 @@ ACTIONS = (
         answers=SupportsResponse.ONLY,
         for_everybody=True,
     ),
+    Action(
+        name="get_plan",
+        act=plans.get_plan,
+        schema=plans.GET_PLAN,
+        answers=SupportsResponse.ONLY,
+        for_everybody=True,
+    ),
     Action(name="set_cap", act=caps.set_cap, schema=caps.SET_CAP, answers=SupportsResponse.OPTIONAL),
     Action(name="clear_cap", act=caps.clear_cap, schema=caps.CLEAR_CAP, answers=SupportsResponse.OPTIONAL),
     Action(
         name="accept_charge_points",
         act=acceptance.accept_charge_points,
         schema=acceptance.ACCEPT,
+        answers=SupportsResponse.ONLY,
+    ),
+    Action(
+        name="accept_satellites",
+        act=acceptance.accept_satellites,
+        schema=acceptance.ACCEPT_SATELLITES,
         answers=SupportsResponse.ONLY,
     ),
     Action(
@@ -89,9 +195,47 @@ ACTIONS = (
         schema=report.COMMISSIONING_REPORT,
         answers=SupportsResponse.ONLY,
     ),
+    Action(
+        name="rotate_key",
+        act=security.rotate_key,
+        schema=security.OF_CHARGE_POINTS,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="renew_certificate",
+        act=security.renew_certificate,
+        schema=security.OF_CHARGE_POINTS,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="get_authority",
+        act=security.get_authority,
+        schema=security.GET_AUTHORITY,
+        answers=SupportsResponse.ONLY,
+    ),
     Action(name="set_driver", act=drivers.set_driver, schema=drivers.SET_DRIVER),
     Action(name="remove_driver", act=drivers.remove_driver, schema=drivers.REMOVE_DRIVER),
     Action(name="get_drivers", act=drivers.get_drivers, schema=drivers.GET_DRIVERS, answers=SupportsResponse.ONLY),
+    Action(name="get_cards", act=cards.get_cards, schema=cards.GET_CARDS, answers=SupportsResponse.ONLY),
+    Action(
+        name="take_up_card",
+        act=cards.take_up_card,
+        schema=cards.TAKE_UP_CARD,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(
+        name="answer_authorisation",
+        act=cards.answer_authorisation,
+        schema=cards.ANSWER_AUTHORISATION,
+        answers=SupportsResponse.OPTIONAL,
+    ),
+    Action(name="get_habits", act=habits.get_habits, schema=habits.GET_HABITS, answers=SupportsResponse.ONLY),
+    Action(
+        name="forget_habits",
+        act=habits.forget_habits,
+        schema=habits.FORGET_HABITS,
+        answers=SupportsResponse.OPTIONAL,
+    ),
     Action(name="purge", act=records.purge, schema=records.PURGE),
 )
 

@@ -1,5 +1,7 @@
 """What *System information* tells: how much of everything there is, where charge points dial in, how the ledger is."""
 
+from collections import Counter
+from collections.abc import Iterator
 from typing import Any
 
 from homeassistant.components.system_health import SystemHealthRegistration
@@ -12,6 +14,7 @@ from .coordinator import SiteRuntime
 from .ledger import Ledger
 from .ledger.writer import StoreUnavailable
 from .newcomers import loaded_sites
+from .site.settings import SiteSettings, TlsMode
 
 MEBIBYTE = 1024 * 1024
 
@@ -29,6 +32,7 @@ async def system_health_info(hass: HomeAssistant) -> dict[str, Any]:
     told: dict[str, Any] = {
         "sites": len(runtimes),
         "charge_points": _charge_points(runtimes),
+        "security_profiles": _profiles(runtimes),
     }
     if runtimes:
         ledger = runtimes[0].installation.ledger  # that of all sites
@@ -48,8 +52,29 @@ def _charge_points(runtimes: list[SiteRuntime]) -> str:
 
 def _listeners(runtimes: list[SiteRuntime]) -> str:
     """Return where charge points dial in, each address once."""
-    listeners = {(at.host, at.port) for at in (runtime.site.settings.listener for runtime in runtimes)}
-    return ", ".join(f"ws://{f'[{host}]' if ':' in host else host}:{port}" for host, port in sorted(listeners))
+    listeners = {taken for runtime in runtimes for taken in _taken(runtime.site.settings)}
+    return ", ".join(
+        f"{scheme}://{f'[{host}]' if ':' in host else host}:{port}" for scheme, host, port in sorted(listeners)
+    )
+
+
+def _taken(settings: SiteSettings) -> Iterator[tuple[str, str, int]]:
+    """Yield scheme, host and port of what a site's listener takes."""
+    at, tls = settings.listener, settings.tls
+    if tls.mode is TlsMode.NONE or not tls.only:
+        yield ("ws", at.host, at.port)
+    if tls.mode is not TlsMode.NONE:
+        yield ("wss", at.host, at.port if tls.port is None else tls.port)
+
+
+def _profiles(runtimes: list[SiteRuntime]) -> str:
+    """Return how many connected charge points use which security profile of OCPP."""
+    found = Counter(
+        runtime.installation.profile_of(runtime.site.settings, point.identity)
+        for runtime in runtimes
+        for point in runtime.site.settings.charge_points
+    )
+    return ", ".join(f"{profile}: {found[profile]}" for profile in range(4) if found[profile]) or "–"
 
 
 def _state(ledger: Ledger) -> str | dict[str, str]:

@@ -1,4 +1,4 @@
-"""Triggers: sessions that begin and end, ceilings that hold back vehicles, meters that cannot be trusted any more.
+"""Triggers: what happens to sessions and cards, ceilings that hold back vehicles, meters that can no longer be trusted.
 
 Each listens to the one entity that says so, wherever its target finds it: on a device, in an area, under a label. A
 trigger tells of a change: what was so already when Home Assistant started, or comes back after it was unavailable, is
@@ -21,13 +21,14 @@ from homeassistant.helpers.trigger import (
     TriggerNotTriggeredReporter,
 )
 
+from .site.cards import CardNews
+from .site.session_news import ADMITTED, DONE, IMPOSSIBLE, WAITING
 from .targets import showing
 
 EVENT_TYPE = "event_type"
-WHICH_EVENT = (EVENT_TYPE, "session_id")
-"""A session begins once and ends once."""
-SESSION_VARIABLES = ("connector", "session_id", "energy_kwh", "duration_s")
-"""What is told of a session; each has the name of the attribute that it comes from."""
+
+OF_SESSIONS = ("connector", "session_id", "energy_kwh", "duration_s", "queue_position", "expected_at")
+"""What is told of everything that happens to a session."""
 
 
 class _TriggerOfOurs(EntityTriggerBase):
@@ -40,17 +41,20 @@ class _TriggerOfOurs(EntityTriggerBase):
         return showing(self._hass, super().entity_filter(entities), self._key)
 
 
-class _SessionTrigger(_TriggerOfOurs, StatelessEntityTriggerBase):
-    """Something that happens to a session."""
+class _EventTrigger(_TriggerOfOurs, StatelessEntityTriggerBase):
+    """Something that happens at a charge point."""
 
     _domain_specs = {Platform.EVENT: DomainSpec()}  # noqa: RUF012 - the base declares it an instance's
-    _key = "session"
     _kind: ClassVar[str]
+    _which: ClassVar[tuple[str, ...]]
+    """What tells one event from another."""
+    _variables: ClassVar[tuple[str, ...]]
+    """What is told; each has the name of the attribute that it comes from."""
 
     @override
     def is_valid_transition(self, from_state: State, to_state: State) -> bool:
         # Not by the state, a time to the millisecond: at two connectors something may happen within one.
-        return any(from_state.attributes.get(name) != to_state.attributes.get(name) for name in WHICH_EVENT)
+        return any(from_state.attributes.get(name) != to_state.attributes.get(name) for name in self._which)
 
     @override
     def is_valid_state(self, state: State, report_not_triggered: NotTriggeredReasonReporter) -> bool:
@@ -63,10 +67,27 @@ class _SessionTrigger(_TriggerOfOurs, StatelessEntityTriggerBase):
         @callback
         def run(extra_trigger_payload: dict[str, Any], description: str, context: Context | None = None) -> Task[Any]:
             attributes = extra_trigger_payload["to_state"].attributes
-            told = {name: attributes.get(name) for name in SESSION_VARIABLES}
+            told = {name: attributes.get(name) for name in self._variables}
             return run_action(extra_trigger_payload | told, description, context)
 
         return await super().async_attach_runner(run, did_not_trigger)
+
+
+class _SessionTrigger(_EventTrigger):
+    """Something that happens to a session."""
+
+    _key = "session"
+    # A session begins once and ends once; what happens meanwhile does not happen twice in succession.
+    _which: ClassVar[tuple[str, ...]] = (EVENT_TYPE, "session_id")
+    _variables: ClassVar[tuple[str, ...]] = OF_SESSIONS
+
+
+class _CardTrigger(_EventTrigger):
+    """Something that happens to a card."""
+
+    _key = "card"
+    _which = (EVENT_TYPE, "decision_id")
+    _variables = ("connector", "driver", "card", "answer", "decision_id", "until")
 
 
 class SessionStarted(_SessionTrigger):
@@ -79,6 +100,52 @@ class SessionEnded(_SessionTrigger):
     """A vehicle was unplugged."""
 
     _kind = "ended"
+    _variables = (*OF_SESSIONS, "cost", "saving", "unpriced_kwh", "currency")
+
+
+class SessionWaiting(_SessionTrigger):
+    """A vehicle begins to wait for a place."""
+
+    _kind = WAITING
+
+
+class SessionAdmitted(_SessionTrigger):
+    """A vehicle that waited has got its place."""
+
+    _kind = ADMITTED
+
+
+class SessionDone(_SessionTrigger):
+    """A vehicle has what it wants."""
+
+    _kind = DONE
+
+
+class SessionImpossible(_SessionTrigger):
+    """What was asked for cannot be had in time."""
+
+    _kind = IMPOSSIBLE
+    # It may become possible, which nobody is told, and impossible once more.
+    _which = (EVENT_TYPE, "session_id", "shortfall_kwh", "possible_at")
+    _variables = (*OF_SESSIONS, "shortfall_kwh", "possible_at")
+
+
+class CardAccepted(_CardTrigger):
+    """A card was accepted."""
+
+    _kind = CardNews.ACCEPTED
+
+
+class CardRefused(_CardTrigger):
+    """A card was refused."""
+
+    _kind = CardNews.REFUSED
+
+
+class CardAsked(_CardTrigger):
+    """Home Assistant is to decide on a card."""
+
+    _kind = CardNews.ASKED
 
 
 class _CircuitTrigger(_TriggerOfOurs, EntityTargetStateTriggerBase):
@@ -111,6 +178,13 @@ class MeterStale(_CircuitTrigger):
 TRIGGERS: dict[str, type[Trigger]] = {
     "session_started": SessionStarted,
     "session_ended": SessionEnded,
+    "session_waiting": SessionWaiting,
+    "session_admitted": SessionAdmitted,
+    "session_done": SessionDone,
+    "session_impossible": SessionImpossible,
+    "card_accepted": CardAccepted,
+    "card_refused": CardRefused,
+    "card_asked": CardAsked,
     "load_limited": LoadLimited,
     "load_no_longer_limited": LoadNoLongerLimited,
     "meter_stale": MeterStale,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from simulator import ScenarioError, load_scenario, scenario_names
 
-from .account import account_of, faults_of, table_of
+from .account import account_of, faults_of, prices_of, sessions_of, table_of
 from .client import FormRefused, NotReachable, RequestRefused
 from .folder import CHECKOUT
 from .home_assistant import HomeAssistantEnded
@@ -103,7 +103,7 @@ async def _play(stage: Stage, arguments: argparse.Namespace, over: asyncio.Event
     account = await account_of(stage)
     if arguments.report is not None:
         arguments.report.write_text(json.dumps(account, indent=2) + "\n", encoding="utf-8")
-    for row in table_of(account):
+    for row in (*sessions_of(account), *prices_of(account), *table_of(account)):
         print(row, flush=True)
     faults = faults_of(account)
     for fault in faults:

@@ -67,6 +67,7 @@ async def account_of(stage: Stage) -> Account:
         },
         "sessions": truth["sessions"],
         "energy": truth["energy"],
+        **({} if stage.prices is None else {"prices": await stage.prices.account()}),
         "faults": [_fault(fault) for fault in truth["faults"]],
         "counts": _counts(truth),
         "home_assistant": {
@@ -126,6 +127,9 @@ def _fault(truth: Any) -> Account:
     }
 
 
+SESSIONS_HEADER = ("car", "outlet", "wanted kWh", "delivered kWh", "share", "starts", "phase switches")
+SESSIONS_SHOWN = 60
+
 HEADER = ("at", "fault", "of", "promised", "above", "A·s above", "highest", "lost by the cars")
 
 
@@ -133,8 +137,56 @@ def table_of(account: Account) -> list[str]:
     """Return the faults as lines of a table; nothing where there were none."""
     if not account["faults"]:
         return []
-    rows = [HEADER, *(_row(fault) for fault in account["faults"])]
-    widths = [max(len(row[column]) for row in rows) for column in range(len(HEADER))]
+    return _lines([HEADER, *(_row(fault) for fault in account["faults"])])
+
+
+def sessions_of(account: Account) -> list[str]:
+    """Return the sessions as lines of a table, with what each car wanted and got; nothing where there were none."""
+    sessions = account["sessions"]
+    if not sessions:
+        return []
+    rows = _lines([SESSIONS_HEADER, *(_session_row(session) for session in sessions[:SESSIONS_SHOWN])])
+    if len(sessions) > SESSIONS_SHOWN:
+        rows.append(f"… and {len(sessions) - SESSIONS_SHOWN} more")
+    wanted, delivered = account["energy"]["wanted_kwh"], account["energy"]["delivered_kwh"]
+    starts = sum(session["starts"] for session in sessions) / len(sessions)
+    rows.append(f"{delivered:.1f} of {wanted:.1f} kWh wanted, {starts:.1f} starts a session")
+    return rows
+
+
+def prices_of(account: Account) -> list[str]:
+    """Return what charging by price came to as lines; nothing where there were no prices."""
+    prices = account.get("prices")
+    if prices is None:
+        return []
+    by_price = ", ".join(f"{kwh:.1f} kWh at {price}" for price, kwh in prices["energy_kwh_by_price"].items())
+    share = prices["taken_as_planned_share"] or 0.0
+    kept = f"{by_price} {prices['currency']}/kWh; {100.0 * share:.0f} % of it while the plan said so"
+    cost = f"cost {prices['told_cost']:.2f} (truly {prices['true_cost']:.2f}, first expected"
+    saving = f"saving against charging at once {prices['told_saving']:.2f} (first expected"
+    return [
+        kept,
+        f"{cost} {prices['first_expected_cost']:.2f}), {saving} {prices['first_expected_saving']:.2f})",
+    ]
+
+
+def _session_row(session: Any) -> tuple[str, ...]:
+    wanted, delivered = session["wanted_kwh"], session["delivered_kwh"]
+    share = "–" if wanted <= 0.0 else f"{100.0 * delivered / wanted:.0f} %"
+    return (
+        session["car"],
+        session["outlet"],
+        f"{wanted:.1f}",
+        f"{delivered:.1f}",
+        share,
+        str(session["starts"]),
+        str(session["phase_switches"]),
+    )
+
+
+def _lines(rows: list[tuple[str, ...]]) -> list[str]:
+    """Return the rows of a table, its header first, as lines."""
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
     rows.insert(1, tuple("─" * width for width in widths))
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 

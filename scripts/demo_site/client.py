@@ -5,7 +5,7 @@ flow ended with.
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any, NoReturn
@@ -13,6 +13,7 @@ from typing import Any, NoReturn
 import aiohttp
 
 type Json = dict[str, Any]
+type _Reading = Callable[[aiohttp.ClientResponse], Awaitable[Any]]
 
 CONFIG_FLOW = "/api/config/config_entries/flow"
 SUBENTRY_FLOW = "/api/config/config_entries/subentries/flow"
@@ -46,6 +47,10 @@ class HomeAssistantClient:
     async def get(self, path: str) -> Any:
         """Ask for something."""
         return await self._request("GET", path)
+
+    async def text(self, path: str) -> str:
+        """Fetch a file."""
+        return str(await self._request("GET", path, read=aiohttp.ClientResponse.text))
 
     async def post(self, path: str, payload: Mapping[str, Any] | None = None) -> Any:
         """Send something."""
@@ -175,13 +180,15 @@ class HomeAssistantClient:
             return False
         return True
 
-    async def _request(self, method: str, path: str, **rest: Any) -> Any:
+    async def _request(
+        self, method: str, path: str, *, read: _Reading = aiohttp.ClientResponse.json, **rest: Any
+    ) -> Any:
         headers = {} if self.token is None else {"Authorization": f"Bearer {self.token}"}
         try:
             async with self._session.request(method, f"{self.url}{path}", headers=headers, **rest) as response:
                 if not response.ok:
                     raise RequestRefused(f"{method} {path}: {response.status} {await response.text()}")
-                return await response.json()
+                return await read(response)
         except (aiohttp.ClientConnectionError, TimeoutError) as error:
             raise NotReachable(f"{method} {path}: {error}") from error
 

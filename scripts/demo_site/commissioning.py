@@ -5,12 +5,14 @@ into the charge points by whoever calls this.
 """
 
 import asyncio
+import math
 import re
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from simulator.building import SupplyAmps
+from simulator.charge_point.spec import Security
 from simulator.meter import Sees
 from simulator.physics import CircuitSpec
 from simulator.scenario import Scenario
@@ -101,18 +103,27 @@ class Commissioning:
         wanted = list(identities)
         await self.all_waiting(wanted, within_s=within_s)
         await self.accept_discovered(site, wanted[0])
-        groups: dict[tuple[str, str, float], list[str]] = defaultdict(list)
+        groups: dict[tuple[str, str, float, str], list[str]] = defaultdict(list)
         for identity in wanted[1:]:
             if len(self._outlet_ids(identity)) == 1:
-                groups[self._kind(identity)].append(identity)
+                groups[(*self._kind(identity), self._security(identity))].append(identity)
             else:
                 await self.accept_discovered(site, identity)
-        for (circuit_id, rotation, maximum_a), members in groups.items():
-            await self._accept_many(site, members, circuit_id, rotation, maximum_a)
+        for (circuit_id, rotation, maximum_a, security), members in groups.items():
+            common = {
+                "cluster": site.circuits[circuit_id],
+                "maximum": maximum_a,
+                "rotation": rotation,
+                "security": security,
+            }
+            await self._accept_many(site, {"identities": members, **common})
 
     async def accept_discovered(self, site: CommissionedSite, identity: str) -> None:
         """Accept one charge point through its discovery."""
         flow = await self._discovery(identity)
+        if flow["type"] == "menu":
+            # Others wait that seem to belong to it.
+            flow = await self._client.go_on(CONFIG_FLOW, flow, {"next_step_id": "alone"})
         circuit_id, rotation, maximum_a = self._kind(identity)
         outlets = self._outlet_ids(identity)
         turning = len({self._outlets[outlet].rotation for outlet in outlets}) > 1
@@ -125,7 +136,7 @@ class Commissioning:
                 "connectors": len(outlets),
                 "maximum": maximum_a,
                 "rotation": rotation,
-                "security": "basic",
+                "security": self._security(identity),
                 "advanced": {"minimum": 6, "step": 1, "priority": 0, "onward": turning},
             },
         )
@@ -189,10 +200,11 @@ class Commissioning:
             {"handler": DOMAIN},
             {
                 "name": supply.name,
-                **_ratings(supply.rating_a, {"host": LOOPBACK, "on_time": self._on_time_min}),
+                **_ratings(supply.rating_a, {"host": LOOPBACK, "on_time": self._on_time_min, **_generation(supply)}),
                 "phases": "3",
                 "base_load": self._worst_base_load(supply),
                 "port": self._ocpp_port,
+                **({"encryption": {"tls": "authority"}} if self.encrypted else {}),
             },
         )
         return str(_created(step)["result"]["entry_id"])
@@ -214,20 +226,12 @@ class Commissioning:
             "base_load": self._worst_base_load(circuit),
         }
 
-    async def _accept_many(
-        self, site: CommissionedSite, identities: list[str], circuit_id: str, rotation: str, maximum_a: float
-    ) -> None:
+    async def _accept_many(self, site: CommissionedSite, form: Json) -> None:
         step = await self._client.walk(
             CONFIG_FLOW,
             {"handler": DOMAIN, "entry_id": site.entry_id},
             {"next_step_id": "waiting"},
-            {
-                "identities": identities,
-                "cluster": site.circuits[circuit_id],
-                "maximum": maximum_a,
-                "rotation": rotation,
-                "security": "basic",
-            },
+            form,
         )
         shown = step["description_placeholders"]["keys"]
         site.keys |= {row["identity"]: row["key"] for row in KEY_ROW.finditer(shown)}
@@ -242,6 +246,20 @@ class Commissioning:
         async with self._client.websocket() as socket:
             flows = await socket.call("config_entries/flow/progress")
         return [flow for flow in flows if flow["handler"] == DOMAIN]
+
+    @property
+    def encrypted(self) -> bool:
+        """Return whether any charge point dials over TLS."""
+        return any(point.security is not Security.PLAIN for point in self._scenario.charge_points)
+
+    async def authority(self) -> str:
+        """Return the certificate that charge points know the site by, as installers fetch it."""
+        return await self._client.text(f"/api/{DOMAIN}/authority.pem")
+
+    def _security(self, identity: str) -> str:
+        """Return the least that a charge point has to prove; its key over TLS is what it begins with."""
+        point = next(point for point in self._scenario.charge_points if point.identity == identity)
+        return "basic" if point.security is Security.PLAIN else "tls"
 
     def _outlet_ids(self, identity: str) -> list[str]:
         point = next(point for point in self._scenario.charge_points if point.identity == identity)
@@ -261,6 +279,7 @@ class Commissioning:
             self._worst_base_load(child) for child in self._scenario.circuits if child.parent_id == circuit.circuit_id
         )
         highest = max((max(change.amps) for change in circuit.load.changes), default=0.0)
+        highest = max(highest, 0.0)
         return round(below + highest + circuit.load.noise_a + 0.05, 1)
 
 
@@ -282,6 +301,12 @@ def _from_the_top(circuits: Iterable[CircuitSpec]) -> list[CircuitSpec]:
 def _ratings(amps: SupplyAmps, advanced: Mapping[str, object]) -> Json:
     each = {f"rating_l{number}": rating for number, rating in enumerate(amps, start=1)} if len(set(amps)) > 1 else {}
     return {"rating": min(amps), "advanced": {**advanced, **each}}
+
+
+def _generation(circuit: CircuitSpec) -> Json:
+    """Return what an electrician declares that may be fed in, where anything is."""
+    lowest = min((min(change.amps) for change in circuit.load.changes), default=0.0)
+    return {"generation": math.ceil(circuit.load.noise_a - lowest)} if lowest < 0.0 else {}
 
 
 def _created(step: Json) -> Json:

@@ -48,6 +48,6 @@ class Memory:
 def fingerprint(scenario: Scenario) -> str:
     """Return what tells whether two scenarios have the same site; cars, loads and faults may differ."""
     circuits = [(c.circuit_id, c.name, c.parent_id, c.rating_a) for c in scenario.circuits]
-    points = [(p.identity, p.name, p.connectors) for p in scenario.charge_points]
+    points = [(p.identity, p.name, p.connectors, p.security) for p in scenario.charge_points]
     built = repr((circuits, scenario.outlets, points, scenario.meters))
     return hashlib.sha256(built.encode()).hexdigest()

@@ -27,6 +27,7 @@ from .figures import sessions_of
 from .folder import prepare
 from .home_assistant import HomeAssistantProcess
 from .memory import Memory, fingerprint
+from .prices import PriceSignal, PriceWatch, add_tariff
 
 USER = "demo"
 PASSWORD = "demo"  # noqa: S105 - Home Assistant listens on loopback only, and the log-in is printed
@@ -104,12 +105,15 @@ class Stage:
         self._on_time_min = on_time_min
         self._tell = tell
         self._open = AsyncExitStack()
+        self.prices: PriceWatch | None = None
+        """What becomes of charging by price, where the scenario has prices."""
         self.simulated: SimulatedSite
         self.home_assistant = HomeAssistantProcess(folder, port=port or DEFAULT_PORT)
         self.client: HomeAssistantClient
         self.commissioning: Commissioning
         self.site: CommissionedSite
         self.ports: Ports
+        self._signal: PriceSignal | None = None
 
     async def __aenter__(self) -> Self:
         """Bring everything up.
@@ -129,6 +133,8 @@ class Stage:
             self.commissioning = Commissioning(
                 self.client, self.scenario, ocpp_port=self.ports.ocpp, on_time_min=self._on_time_min
             )
+            prices = self.scenario.prices
+            self._signal = None if prices is None else PriceSignal.from_now(prices)
             self.simulated = SimulatedSite(self._with_keys({} if memory is None else memory.keys), clock=SimClock())
             if memory is None:
                 await self._set_up(opening)
@@ -137,6 +143,7 @@ class Stage:
                 await self._expect_loaded()
                 await self._start_simulated(opening)
             await self._all_online()
+            self._watch_prices(opening)
             self._open = opening.pop_all()
         return self
 
@@ -317,6 +324,8 @@ class Stage:
         self._tell(f"accepting {len(self._accepted)} charge points that dial in")
         await self.commissioning.accept(self.site, self._accepted)
         await self.bring_keys(self.site.keys)
+        await self._add_tariff()
+        await self._choose_modes()
         Memory(
             site=fingerprint(self.scenario),
             entry_id=self.site.entry_id,
@@ -326,9 +335,36 @@ class Stage:
             keys=self.site.keys,
         ).keep(self.folder)
 
+    async def _add_tariff(self) -> None:
+        if self._signal is not None:
+            self._tell("adding the tariff")
+            await add_tariff(self.client, self.site, self._signal)
+
+    def _watch_prices(self, opening: AsyncExitStack) -> None:
+        if self._signal is None:
+            return
+        self.prices = PriceWatch(self.client, self.site, self.simulated, self._signal, self.device_of)
+        watching = asyncio.create_task(self.prices.run())
+
+        async def end() -> None:
+            watching.cancel()
+            await asyncio.gather(watching, return_exceptions=True)
+
+        opening.push_async_callback(end)
+
+    async def _choose_modes(self) -> None:
+        """Choose the charging modes that the scenario names, as a person does on the entity."""
+        for point in self.scenario.charge_points:
+            if point.mode and point.identity in self._accepted:
+                self._tell(f"{point.identity} charges in the mode {point.mode}")
+                target = {"entity_id": await self.entity_of(point.identity, "mode")}
+                async with self.client.websocket() as socket:
+                    await socket.action("select.select_option", target=target, option=point.mode)
+
     async def _start_simulated(self, opening: AsyncExitStack) -> None:
         opening.push_async_callback(self.simulated.stop)
-        await self.simulated.start(f"ws://{LOOPBACK}:{self.ports.ocpp}", meter_port=self.ports.meter)
+        trusted = await self.commissioning.authority() if self.commissioning.encrypted else None
+        await self.simulated.start(f"ws://{LOOPBACK}:{self.ports.ocpp}", trusted=trusted, meter_port=self.ports.meter)
 
     async def _expect_loaded(self) -> None:
         async with self.client.websocket() as socket:
@@ -341,10 +377,10 @@ class Stage:
         points = self.simulated.charge_points
         try:
             async with asyncio.timeout(ALL_ONLINE_WITHIN_S):
-                while not all(points[identity].accepted for identity in self._accepted):  # noqa: ASYNC110 - it is the other side that knows
+                while not all(points[identity].let_in for identity in self._accepted):  # noqa: ASYNC110 - it is the other side that knows
                     await asyncio.sleep(POLL_S)
         except TimeoutError:
-            missing = sorted(identity for identity in self._accepted if not points[identity].accepted)
+            missing = sorted(identity for identity in self._accepted if not points[identity].let_in)
             raise SiteDidNotComeUp(f"these charge points were not let in: {', '.join(missing)}") from None
 
 

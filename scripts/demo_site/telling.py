@@ -53,6 +53,9 @@ def _said(shown: Shown) -> str:
         f"{shown.circuit(SUPPLY, 'waiting') or '–'} waiting",
         f"if all dies {shown.circuit(SUPPLY, 'if_all_dies') or '–'} A",
     ]
+    surplus = shown.circuit(SUPPLY, "surplus")
+    if surplus is not None:
+        said.append(f"surplus {surplus} kW")
     for key, word in (("limited", "limited"), ("stale", "meter stale")):
         if shown.circuit(SUPPLY, key) == "on":
             said.append(word)

@@ -4,15 +4,22 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
-from .measurands import MEASURANDS
-from .spec import ChargePointSpec
+from .encryption import PROFILES
+from .local_list import MOST_ENTRIES
+from .measurands import ENERGY_REGISTER, MEASURANDS
+from .spec import ChargePointSpec, OcppVersion, Security
 
 AUTHORIZATION_KEY = "AuthorizationKey"
 
 KEY_LENGTH = (16, 40)
 """Shortest and longest AuthorizationKey (OCPP 1.6 security whitepaper)."""
 
-DEFAULT_MEASURANDS = "Current.Import,Power.Active.Import,Energy.Active.Import.Register,Voltage"
+
+VENDOR_KEY = "VendorSetting"
+
+VENDOR_TEXT = "what only the vendor knows; " * 7
+
+FEATURE_PROFILES = "Core,FirmwareManagement,LocalAuthListManagement,RemoteTrigger,Reservation,SmartCharging"
 
 
 class Shape(StrEnum):
@@ -50,6 +57,19 @@ class Configuration:
         """Return a true or false."""
         return self._settings[key].value.lower() == "true"
 
+    @property
+    def vendor_keys(self) -> tuple[str, ...]:
+        """Return the keys that no specification knows."""
+        return tuple(key for key in self._settings if key.startswith(VENDOR_KEY))
+
+    def writable(self, key: str) -> bool:
+        """Return whether a key may be changed."""
+        return not self._settings[key].read_only
+
+    def text(self, key: str) -> str:
+        """Return a text."""
+        return self._settings[key].value
+
     def names(self, key: str) -> tuple[str, ...]:
         """Return a comma-separated list."""
         return tuple(name.strip() for name in self._settings[key].value.split(",") if name.strip())
@@ -84,6 +104,10 @@ class Configuration:
         return shown
 
 
+def _security_profile(spec: ChargePointSpec) -> str:
+    return PROFILES[spec.security] if spec.security is not Security.PLAIN or spec.key else "0"
+
+
 def _phase_rotation(spec: ChargePointSpec) -> str:
     """Return the wiring of all connectors as OCPP writes it: R, S and T are the supply's phases."""
     rotations = [f"{one.number}.{''.join('RST'[phase] for phase in one.rotation)}" for one in spec.connectors]
@@ -104,6 +128,18 @@ def _fits(shape: Shape, value: str) -> bool:
 
 
 def _as_delivered(spec: ChargePointSpec) -> dict[str, Setting]:
+    settings = _common(spec)
+    if spec.version is not OcppVersion.V16:
+        start = "EVConnected" if spec.begins_with_plug else "PowerPathClosed"
+        settings["TxStartPoint"] = Setting(start)
+        settings["TxStartedMeasurands"] = Setting(ENERGY_REGISTER, Shape.MEASURANDS)
+        settings["StopTxnSampledData"] = Setting(ENERGY_REGISTER, Shape.MEASURANDS)
+    for number in range(1, spec.vendor_settings + 1):
+        settings[f"{VENDOR_KEY}{number:03d}"] = Setting(VENDOR_TEXT, read_only=True)
+    return settings
+
+
+def _common(spec: ChargePointSpec) -> dict[str, Setting]:
     whole, flag, measurands = Shape.WHOLE, Shape.FLAG, Shape.MEASURANDS
     return {
         "AllowOfflineTxForUnknownId": Setting("true", flag),
@@ -116,23 +152,28 @@ def _as_delivered(spec: ChargePointSpec) -> dict[str, Setting]:
         "ClockAlignedDataInterval": Setting("0", whole),
         "ConnectionTimeOut": Setting("60", whole),
         "ConnectorPhaseRotation": Setting(_phase_rotation(spec)),
+        "CpoName": Setting(""),
         "GetConfigurationMaxKeys": Setting("60", whole, read_only=True),
         "HeartbeatInterval": Setting("300", whole),
         "LocalAuthorizeOffline": Setting("true", flag),
+        "LocalAuthListEnabled": Setting("true", flag),
+        "LocalAuthListMaxLength": Setting(str(MOST_ENTRIES), whole, read_only=True),
         "LocalPreAuthorize": Setting("false", flag),
         "MaxChargingProfilesInstalled": Setting(str(spec.profiles), whole, read_only=True),
         "MeterValueSampleInterval": Setting(str(spec.sampling_s), whole),
-        "MeterValuesAlignedData": Setting(DEFAULT_MEASURANDS, measurands),
-        "MeterValuesSampledData": Setting(DEFAULT_MEASURANDS, measurands),
+        "MeterValuesAlignedData": Setting(",".join(spec.measurands), measurands),
+        "MeterValuesSampledData": Setting(",".join(spec.measurands), measurands),
         "MinimumStatusDuration": Setting("1", whole),
         "NumberOfConnectors": Setting(str(len(spec.connectors)), whole, read_only=True),
+        "ReserveConnectorZeroSupported": Setting("false", flag, read_only=True),
         "ResetRetries": Setting("1", whole),
-        "SecurityProfile": Setting("1" if spec.key else "0", whole),
+        "SecurityProfile": Setting(_security_profile(spec), whole, read_only=True),
+        "SendLocalListMaxLength": Setting(str(MOST_ENTRIES), whole, read_only=True),
         "StopTransactionOnEVSideDisconnect": Setting("true", flag),
         "StopTransactionOnInvalidId": Setting("true", flag),
         "StopTxnAlignedData": Setting("", measurands),
         "StopTxnSampledData": Setting("", measurands),
-        "SupportedFeatureProfiles": Setting("Core,SmartCharging,RemoteTrigger", read_only=True),
+        "SupportedFeatureProfiles": Setting(FEATURE_PROFILES, read_only=True),
         "TransactionMessageAttempts": Setting("3", whole),
         "TransactionMessageRetryInterval": Setting("10", whole),
         "UnlockConnectorOnEVSideDisconnect": Setting("true", flag),

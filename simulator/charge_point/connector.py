@@ -4,23 +4,31 @@ A connector is moved on by `tick`; it never waits. Whatever it has to say goes t
 the central system can be reached.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from ..clock import utc_text
 from ..physics import Outlet
 from ..vehicle import PILOT_MINIMUM_A, Car
 from .configuration import Configuration
-from .link import Payload
-from .measurands import Instant, Reporting, sampled_values
-from .spec import AtZero, ChargePointSpec, ConnectorSpec, Misbehaviour, StartBy
+from .measurands import Instant, Reading, Reporting, readings_of
+from .misbehaviour import EnergyForm, Misbehaviour
+from .reservations import Reservations
+from .spec import AtZero, ChargePointSpec, ConnectorSpec, StartBy
+from .voice import Voice
 
 FREE_VEND_AFTER_S = 2.0
 """From plugging in to a transaction that needs no card."""
 
 NO_TRANSACTION = -1
 """Transaction id of a transaction that the central system never gave an id."""
+
+
+JUMPS_AT_EVERY, JUMP_WH = 4, 1100.0
+"""At every how many samples a register leaps that does so, and by how much."""
+
+TRICKLE_A = 1.0
+"""What flows where a charge point goes on at a limit that is too low to charge with."""
 
 
 class Status(StrEnum):
@@ -32,6 +40,7 @@ class Status(StrEnum):
     SUSPENDED_EV = "SuspendedEV"
     SUSPENDED_EVSE = "SuspendedEVSE"
     FINISHING = "Finishing"
+    RESERVED = "Reserved"
     UNAVAILABLE = "Unavailable"
     FAULTED = "Faulted"
 
@@ -40,16 +49,25 @@ class Status(StrEnum):
 class Transaction:
     """One transaction, from the charge point's point of view."""
 
-    tag: str
+    tag: str | None
+    """None: it began with the plug, and nobody may charge yet."""
     began_at: float
     """Virtual seconds."""
     began_utc: float
     """By the charge point's clock."""
     register_wh: float
     """The outlet's register when it began."""
-    transaction_id: int | None = None
-    """None: the central system has not given one yet."""
-    next_sample_at: float = field(default=0.0)
+    transaction_id: int | str | None = None
+    """None: the central system has not given one yet. In OCPP 2.x the charge point chooses it."""
+    next_sample_at: float = 0.0
+    reservation_id: int | None = None
+    remote: bool = False
+    """The central system asked for it."""
+
+    @property
+    def authorised(self) -> bool:
+        """Return whether current may flow."""
+        return self.tag is not None
 
 
 class Station(Protocol):
@@ -58,6 +76,8 @@ class Station(Protocol):
     spec: ChargePointSpec
     configuration: Configuration
     misbehaviour: Misbehaviour
+    voice: Voice
+    reservations: Reservations
 
     @property
     def volts(self) -> float:
@@ -73,17 +93,14 @@ class Station(Protocol):
     def allowed_a(self, connector: Connector) -> float:
         """Return what the charging profiles allow now."""
 
+    def asked_phases(self, connector: Connector) -> int:
+        """Return how many phases the charging profiles ask for now."""
+
     def authorise(self, connector: Connector, tag: str) -> None:
         """Ask whether a tag may charge; the answer comes as `Connector.tag_answered`."""
 
-    def say_started(self, connector: Connector, transaction: Transaction) -> None:
-        """Send StartTransaction."""
-
-    def say_stopped(self, connector: Connector, transaction: Transaction, reason: str, samples: list[Payload]) -> None:
-        """Send StopTransaction, and forget the transaction's profiles."""
-
-    def say_values(self, connector: Connector, transaction: Transaction | None, values: Payload) -> None:
-        """Send MeterValues."""
+    def forget_profiles(self, connector: Connector) -> None:
+        """Forget the charging profiles of a connector's transaction."""
 
     def status_changed(self, connector: Connector) -> None:
         """Send StatusNotification, now or when it can be sent."""
@@ -101,6 +118,8 @@ class Connector:
         self.status = Status.AVAILABLE
         self.reported: Status | None = None
         """The status that the central system was told last; None: none since the restart."""
+        self.settled = Status.AVAILABLE
+        """The last status that lasted."""
         self.operative = True
         self.inoperative_when_free = False
         self.fault: str | None = None
@@ -117,9 +136,10 @@ class Connector:
         self._target_at = 0.0
         self._status_since = 0.0
         self._samples = 0
+        self._jumped_wh = 0.0
 
     @property
-    def transaction_id(self) -> int | None:
+    def transaction_id(self) -> int | str | None:
         """Return the id of the running transaction, None where it has none yet or none runs."""
         return None if self.transaction is None else self.transaction.transaction_id
 
@@ -133,7 +153,7 @@ class Connector:
 
     def lose_power(self) -> None:
         """Forget everything that is not stored; a transaction stays until the station decides on it."""
-        self.status = Status.AVAILABLE
+        self.status = self.settled = Status.AVAILABLE
         self.reported = None
         self.inoperative_when_free = False
         self._car = None
@@ -142,6 +162,16 @@ class Connector:
         self._asked = self._refused = False
         self._remote_tag = None
         self._target_a = 0.0
+
+    @property
+    def car(self) -> Car | None:
+        """Return the car that it has noticed."""
+        return self._car
+
+    @property
+    def free(self) -> bool:
+        """Return whether nobody charges or waits to charge."""
+        return self.transaction is None or not self.transaction.authorised
 
     def start_remotely(self, tag: str, now: float) -> None:
         """Begin a transaction for a tag once a car is there, if it comes within the connection time-out."""
@@ -156,23 +186,27 @@ class Connector:
         else:
             self._refused = True
 
-    def begin(self, tag: str, now: float) -> None:
-        """Begin a transaction; nothing happens where one runs or no car is."""
-        if self.transaction is not None or self._car is None:
+    def begin(self, tag: str, now: float, *, remote: bool = False) -> None:
+        """Begin a transaction, or let one that began with the plug charge; nothing happens where no car is."""
+        if self._car is None or not self.free or not self._station.reservations.admit(self.number, tag):
             return
         self._begin_at = None
         self._remote_tag = None
         self._finished = False
-        self._samples = 0
-        interval = self._station.configuration.number("MeterValueSampleInterval")
-        self.transaction = Transaction(
-            tag=tag,
-            began_at=now,
-            began_utc=self._station.utc(),
-            register_wh=self.outlet.register_wh,
-            next_sample_at=now + interval,
-        )
-        self._station.say_started(self, self.transaction)
+        opened = self.transaction
+        if opened is None:
+            opened = self._new_transaction(now)
+            self._serve(opened, tag, remote=remote)
+            self._station.voice.say_started(self, opened)
+        else:
+            self._serve(opened, tag, remote=remote)
+            self._station.voice.say_authorised(self, opened)
+
+    def open(self, now: float) -> None:
+        """Begin a transaction with the plug; current may flow once it is authorised."""
+        if self.transaction is None and self._car is not None:
+            self.transaction = self._new_transaction(now)
+            self._station.voice.say_started(self, self.transaction)
 
     def end(self, reason: str) -> None:
         """End the running transaction; the car may still be plugged in."""
@@ -180,17 +214,35 @@ class Connector:
         if transaction is None:
             return
         names = self._station.configuration.names("StopTxnSampledData")
-        samples = [self.values(names, "Transaction.End")] if names else []
+        readings = self.readings(names, "Transaction.End")
         self.transaction = None
         self._finished = True
-        self._station.say_stopped(self, transaction, reason, samples)
+        self._station.voice.say_stopped(self, transaction, reason, readings)
+        self._station.forget_profiles(self)
         if self.inoperative_when_free:
             self.inoperative_when_free = False
             self.operative = False
 
-    def start_answered(self, transaction: Transaction, transaction_id: int, *, accepted: bool) -> None:
-        """Take the central system's answer to StartTransaction."""
-        transaction.transaction_id = transaction_id
+    def _new_transaction(self, now: float) -> Transaction:
+        self._samples = 0
+        interval = self._station.configuration.number("MeterValueSampleInterval")
+        transaction = Transaction(
+            tag=None,
+            began_at=now,
+            began_utc=self._station.utc(),
+            register_wh=self.outlet.register_wh,
+            next_sample_at=now + interval,
+        )
+        self.transaction = transaction
+        return transaction
+
+    def _serve(self, transaction: Transaction, tag: str, *, remote: bool) -> None:
+        transaction.tag = tag
+        transaction.remote = remote
+        transaction.reservation_id = self._station.reservations.use(self.number, tag)
+
+    def start_answered(self, transaction: Transaction, *, accepted: bool) -> None:
+        """Take what the central system says of the tag of a transaction that runs already."""
         if accepted or transaction is not self.transaction:
             return
         if self._station.configuration.flag("StopTransactionOnInvalidId"):
@@ -209,26 +261,32 @@ class Connector:
         """Return what the energy register shows, in Wh."""
         return round(self.outlet.register_wh - self._register_offset(transaction))
 
-    def values(self, measurands: tuple[str, ...], context: str) -> Payload:
-        """Return a MeterValue with the present values."""
+    def readings(self, measurands: tuple[str, ...], context: str) -> list[Reading]:
+        """Return what its meter reads now."""
         misbehaviour = self._station.misbehaviour
         self._samples += 1
+        if misbehaviour.register_jumps and self._samples % JUMPS_AT_EVERY == 0:
+            self._jumped_wh += JUMP_WH
+        energy = misbehaviour.energy
+        if energy is EnergyForm.KWH_AT_END:
+            energy = EnergyForm.KWH if context == "Transaction.End" else None
+        if misbehaviour.wrong_units:
+            energy = EnergyForm.KWH if self._samples % 2 == 0 else None
         reporting = Reporting(
             context=context,
             register_offset_wh=self._register_offset(self.transaction),
-            energy_in_kwh=misbehaviour.wrong_units and self._samples % 2 == 0,
+            energy=energy,
+            currents=misbehaviour.currents,
             single_phase=misbehaviour.single_phase_values,
+            power_stays_zero=misbehaviour.power_stays_zero,
         )
         instant = Instant(outlet=self.outlet, volts=self._station.volts, reporting=reporting)
-        return {
-            "timestamp": utc_text(self._station.utc()),
-            "sampledValue": sampled_values(instant, measurands),
-        }
+        return readings_of(instant, measurands)
 
     def _register_offset(self, transaction: Transaction | None) -> float:
         if transaction is None or not self._station.spec.register_per_transaction:
-            return 0.0
-        return transaction.register_wh
+            return -self._jumped_wh
+        return transaction.register_wh - self._jumped_wh
 
     def _notice_car(self, now: float) -> None:
         car = self.outlet.car
@@ -244,6 +302,7 @@ class Connector:
             self._begin_at = None
         if car is None:
             return
+        self._station.voice.car_came(self)
         match self._station.spec.starts_by:
             case StartBy.PLUG:
                 self._begin_at = now + FREE_VEND_AFTER_S
@@ -253,10 +312,10 @@ class Connector:
     def _begin_when_due(self, now: float) -> None:
         if self._remote_tag is not None and now > self._remote_until:
             self._remote_tag = None
-        if self._car is None or self.transaction is not None or not self.operative or self.fault is not None:
+        if self._car is None or not self.free or not self.operative or self.fault is not None:
             return
         if self._remote_tag is not None:
-            self.begin(self._remote_tag, now)
+            self.begin(self._remote_tag, now, remote=True)
             return
         due = self._begin_at is not None and now >= self._begin_at
         if not due or self._asked or self._refused or not self._station.may_begin:
@@ -269,6 +328,9 @@ class Connector:
 
     def _set_pilot(self, now: float) -> None:
         amps = self._wanted_pilot_a()
+        if self.transaction is not None and not self.outlet.switch_to(self._station.asked_phases(self)):
+            # It withdraws the pilot signal until the car has let go.
+            amps = 0.0
         if amps < self._target_a and amps == 0.0 and self._station.spec.at_zero is AtZero.ENDS_TRANSACTION:
             self.end("Other")
         if amps != self._target_a:
@@ -276,14 +338,18 @@ class Connector:
             self._target_at = now + self._station.spec.applies_after_s
         if now >= self._target_at:
             self.outlet.offer(self._target_a, now)
+        trickles = self._station.spec.at_zero is AtZero.TRICKLES and not self.free and self.outlet.offered_a == 0.0
+        self.outlet.trickle_a = TRICKLE_A if trickles else 0.0
 
     def _wanted_pilot_a(self) -> float:
-        if self.transaction is None or not self.operative or self.fault is not None:
+        if self.free or not self.operative or self.fault is not None:
             return 0.0
         spec = self._station.spec
         amps = self._station.allowed_a(self)
         if spec.whole_amps:
             amps = float(int(amps + 1e-9))
+        if spec.steps_a:
+            amps = max((step for step in spec.steps_a if step <= amps + 1e-9), default=0.0)
         if amps >= PILOT_MINIMUM_A:
             return min(amps, self.spec.maximum_a)
         return PILOT_MINIMUM_A if spec.at_zero is AtZero.KEEPS_MINIMUM else 0.0
@@ -294,6 +360,9 @@ class Connector:
             self.status = status
             self._status_since = now
         settled = now - self._status_since >= self._station.configuration.number("MinimumStatusDuration")
+        if settled and self.status is not self.settled:
+            self.settled = self.status
+            self._station.voice.charging_changed(self)
         if self.status is not self.reported and (settled or self.reported is None):
             self._station.status_changed(self)
 
@@ -302,12 +371,14 @@ class Connector:
             return Status.FAULTED
         if not self.operative:
             return Status.UNAVAILABLE
-        if self.transaction is None or self._car is None:
+        if self.free or self._car is None:
             if self._car is None:
-                return Status.AVAILABLE if self._remote_tag is None else Status.PREPARING
+                if self._remote_tag is not None:
+                    return Status.PREPARING
+                return Status.RESERVED if self._station.reservations.holds(self.number) else Status.AVAILABLE
             return Status.FINISHING if self._finished else Status.PREPARING
         if self.outlet.offered_a == 0.0:
-            says_charging = self._station.spec.at_zero is AtZero.SAYS_CHARGING
+            says_charging = self._station.spec.at_zero in (AtZero.SAYS_CHARGING, AtZero.TRICKLES)
             return Status.CHARGING if says_charging else Status.SUSPENDED_EVSE
         return Status.CHARGING if self._car.takes_current else Status.SUSPENDED_EV
 
@@ -318,4 +389,6 @@ class Connector:
             return
         transaction.next_sample_at = max(transaction.next_sample_at + interval, now)
         names = self._station.configuration.names("MeterValuesSampledData")
-        self._station.say_values(self, transaction, self.values(names, "Sample.Periodic"))
+        context = "Sample.Periodic"
+        if names:
+            self._station.voice.say_values(self, transaction, self.readings(names, context), context)

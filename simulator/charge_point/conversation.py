@@ -13,23 +13,27 @@ from collections.abc import Callable
 from contextlib import suppress
 from enum import StrEnum
 from urllib.parse import quote
-from uuid import uuid4
+from uuid import NAMESPACE_URL, uuid4, uuid5
 
 import aiohttp
 
 from ..clock import PointClock, SimClock, utc_of
 from .configuration import Configuration
-from .link import Answerer, CallRefused, Link, LinkLost, NoAnswer, Payload
+from .distortion import distorted, distorted_reply, question_heard
+from .encryption import Encryption
+from .link import CallRefused, Link, LinkLost, NoAnswer, Payload, Reply
+from .misbehaviour import Misbehaviour, Resending, Silence
 from .outbox import Message, Outbox
-from .spec import ChargePointSpec, MessageIds, Misbehaviour, Resending
-
-SUBPROTOCOL = "ocpp1.6"
+from .spec import ChargePointSpec, MessageIds
+from .voice import Voice
 
 BACK_OFF_S = (2.0, 60.0)
 """Virtual seconds before the second attempt to connect, doubled up to the longest."""
 
 BOOT_RETRY_S = 10.0
 """Before the next BootNotification, where the central system names no interval."""
+
+DEFLATE_WINDOW_BITS = 15
 
 CONNECT_TIMEOUT_S = 10.0
 """Real seconds."""
@@ -55,9 +59,11 @@ class Conversation:
         *,
         sim_clock: SimClock,
         clock: PointClock,
+        encryption: Encryption,
         session: aiohttp.ClientSession,
         dice: random.Random,
-        answer: Answerer,
+        voice: Voice,
+        registered: Callable[[], None],
         tell_all: Callable[[], None],
         tell_changes: Callable[[], None],
     ) -> None:
@@ -69,10 +75,12 @@ class Conversation:
             misbehaviour: what it does wrong just now.
             sim_clock: virtual time.
             clock: the charge point's own clock.
+            encryption: its TLS.
             session: what connections are made with.
             dice: chance.
-            answer: answers the central system's calls.
-            tell_all: queues the status of everything, after registration.
+            voice: words what it says, and answers the central system's calls.
+            registered: queues what is said after registration.
+            tell_all: queues the status of everything.
             tell_changes: queues what changed while nobody listened.
         """
         self.registration = Registration.NONE
@@ -84,9 +92,11 @@ class Conversation:
         self._misbehaviour = misbehaviour
         self._sim_clock = sim_clock
         self._clock = clock
+        self._encryption = encryption
         self._session = session
         self._dice = dice
-        self._answer = answer
+        self._voice = voice
+        self._after_registration = registered
         self._tell_all = tell_all
         self._tell_changes = tell_changes
         self._outbox = Outbox()
@@ -102,6 +112,7 @@ class Conversation:
         self._heartbeat_s = float(configuration.number("HeartbeatInterval"))
         self._beaten_at = 0.0
         self._calls = 0
+        self._restarted = False
 
     @property
     def accepted(self) -> bool:
@@ -122,9 +133,12 @@ class Conversation:
 
     def put(self, message: Message) -> None:
         """Queue a message; one that is not of a transaction is lost without a connection."""
-        if message.of_transaction or self._link is not None:
-            self._outbox.put(message)
-            self._work.set()
+        if not message.of_transaction and (self._link is None or self._misbehaviour.silence is not None):
+            return
+        if message.minor and self._link is None and self._misbehaviour.loses_values:
+            return
+        self._outbox.put(message)
+        self._work.set()
 
     def say_boot(self) -> None:
         """Send a BootNotification next."""
@@ -159,7 +173,7 @@ class Conversation:
         self.powered.clear()
         self.registration = Registration.NONE
         self._told_boot = False
-        self._calls = 0
+        self._restarted = True
         if not silently:
             self.redial()
             return
@@ -226,24 +240,29 @@ class Conversation:
     async def _dial(self, url: str) -> Link:
         key = self._configuration.key
         headers = {}
-        if key:
+        if key and not self._encryption.shows_certificate:
             password = unhexlify(key) if self._spec.key_is_hex else key.encode()
             pair = self._spec.identity.encode() + b":" + password
             headers["Authorization"] = f"Basic {b64encode(pair).decode()}"
         async with asyncio.timeout(CONNECT_TIMEOUT_S):
             websocket = await self._session.ws_connect(
                 f"{url.rstrip('/')}/{quote(self._spec.identity, safe='')}",
-                protocols=() if self._misbehaviour.no_subprotocol else (SUBPROTOCOL,),
+                protocols=() if self._misbehaviour.no_subprotocol else (self._voice.subprotocol,),
                 headers=headers,
+                ssl=self._encryption.context() or True,
                 autoping=False,
                 autoclose=False,
+                compress=DEFLATE_WINDOW_BITS if self._misbehaviour.offers_deflate else 0,
             )
         self.tally["connections"] += 1
         link = Link(
             websocket,
-            answer=self._answer,
+            answer=self._reply,
+            error_codes=self._voice.error_codes,
+            answers_rubbish=self._voice.answers_rubbish,
             delay=lambda: self._misbehaviour.answers_late_s / self._sim_clock.factor,
             answers_pings=lambda: not self._misbehaviour.ignores_pings,
+            pong_delay=lambda: self._misbehaviour.pongs_late_s / self._sim_clock.factor,
             tally=self.tally,
         )
         link.deaf = self._misbehaviour.half_open
@@ -252,6 +271,7 @@ class Conversation:
     async def _converse(self, link: Link) -> None:
         """Say what waits and answer what is asked, until the connection ends or the power does."""
         self._bury_ghost()
+        self._outbox.connection_made()
         self._link = link
         self._greet()
         self.connected.set()
@@ -297,6 +317,9 @@ class Conversation:
 
     def _greet(self) -> None:
         self._beaten_at = self._sim_clock.now()
+        if self._restarted:
+            self._restarted = False
+            self._calls = 0
         if self._misbehaviour.never_boots:
             self._told_boot = True
             self._tell_all()
@@ -325,19 +348,28 @@ class Conversation:
 
     def _next_message(self) -> Message | None:
         now = self._sim_clock.now()
+        silence = self._misbehaviour.silence
+        if silence is Silence.FROM_THE_START or (silence is Silence.AFTER_BOOT and self._told_boot):
+            return None
         if not self._told_boot and now >= self._boot_due:
             self._told_boot = True
             return Message(
                 action="BootNotification",
-                payload=self._boot,
+                payload=self._voice.boot,
                 answered=self._registered,
                 given_up=lambda: self._boot_again(BOOT_RETRY_S),
             )
-        return self._outbox.next(now, registered=self.accepted or self._misbehaviour.never_boots)
+        registered = self.accepted or self._misbehaviour.never_boots
+        return self._outbox.next(now, registered=registered, backlog=self._misbehaviour.backlog)
+
+    def _reply(self, action: str, payload: Payload) -> Reply:
+        """Return the answer to a call, rightly or wrongly."""
+        asked = question_heard(action, payload, self._misbehaviour)
+        return distorted_reply(action, asked, self._voice.answer(action, asked), self._misbehaviour)
 
     async def _deliver(self, link: Link, message: Message) -> None:
         message.message_id = message.message_id or self._new_id()
-        payload = message.payload()
+        payload = distorted(message.action, message.payload(), self._misbehaviour)
         try:
             answer = await link.call(message.action, payload, message.message_id)
         except LinkLost:
@@ -397,17 +429,11 @@ class Conversation:
         if self._spec.message_ids is MessageIds.RANDOM:
             return str(uuid4())
         self._calls += 1
-        return str(self._calls)
+        if self._spec.message_ids is MessageIds.COUNTER:
+            return str(self._calls)
+        return str(uuid5(NAMESPACE_URL, f"{self._spec.identity}/{self._calls}"))
 
     # Registration.
-
-    def _boot(self) -> Payload:
-        return {
-            "chargePointVendor": self._spec.vendor[:20],
-            "chargePointModel": self._spec.model[:20],
-            "chargePointSerialNumber": self._spec.serial_number,
-            "firmwareVersion": self._spec.firmware[:50],
-        }
 
     def _registered(self, answer: Payload) -> None:
         try:
@@ -422,7 +448,7 @@ class Conversation:
         self.tally["boots"] += 1
         self._heartbeat_s = interval or self._heartbeat_s
         self._beaten_at = self._sim_clock.now()
-        self._tell_all()
+        self._after_registration()
 
     def _boot_again(self, pause: float) -> None:
         self._boot_due = self._sim_clock.now() + pause

@@ -7,7 +7,8 @@ that comes and sends nothing, as a charge point does whose power or network vani
 import asyncio
 import socket
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,6 +16,9 @@ import aiohttp
 import orjson
 
 CALL, RESULT, ERROR = 2, 3, 4
+
+NO_ID = "-1"
+"""Message id of an answer to what has none that could be read."""
 
 CALL_LENGTH, SHORTEST_LENGTH = 4, 3
 
@@ -69,15 +73,33 @@ class Link:
         answer: Answerer,
         delay: Callable[[], float],
         answers_pings: Callable[[], bool],
+        pong_delay: Callable[[], float],
         tally: Counter[str],
+        error_codes: Mapping[str, str],
+        answers_rubbish: bool,
         timeout_s: float = CALL_TIMEOUT_S,
     ) -> None:
-        """Take over a websocket; `delay` gives the real seconds before each answer."""
+        """Take over a websocket.
+
+        Args:
+            websocket: the connection.
+            answer: answers calls.
+            delay: gives the real seconds before each answer.
+            answers_pings: whether pings are answered now.
+            pong_delay: gives the real seconds before each answer to a ping.
+            tally: counts what happens.
+            error_codes: how the codes of errors are spelled, where they differ from OCPP 1.6.
+            answers_rubbish: answers even what cannot be read.
+            timeout_s: real seconds to wait for an answer.
+        """
         self._websocket = websocket
         self._answer = answer
         self._delay = delay
         self._answers_pings = answers_pings
+        self._pong_delay = pong_delay
         self._tally = tally
+        self._error_codes = error_codes
+        self._answers_rubbish = answers_rubbish
         self._timeout_s = timeout_s
         self._pending: dict[str, asyncio.Future[Payload]] = {}
         self._late: set[asyncio.Task[None]] = set()
@@ -156,23 +178,40 @@ class Link:
             return  # the peer was faster
 
     async def _pong(self, data: bytes) -> None:
-        if self._answers_pings():
+        if not self._answers_pings():
+            return
+        delay = self._pong_delay()
+        if delay > 0.0:
+            self._later(self._pong_late(delay, data))
+        else:
+            await self._websocket.pong(data)
+
+    async def _pong_late(self, delay: float, data: bytes) -> None:
+        await asyncio.sleep(delay)
+        with suppress(ConnectionError, aiohttp.ClientError):
             await self._websocket.pong(data)
 
     async def _take(self, text: str) -> None:
         try:
             frame = orjson.loads(text)
         except orjson.JSONDecodeError:
-            self._tally["unreadable"] += 1
+            await self._shrug(NO_ID, "RpcFrameworkError")
             return
         if not isinstance(frame, list) or len(frame) < SHORTEST_LENGTH:
-            self._tally["unreadable"] += 1
+            await self._shrug(NO_ID, "RpcFrameworkError")
         elif frame[0] == CALL and len(frame) == CALL_LENGTH:
             await self._reply(str(frame[1]), str(frame[2]), frame[3])
         elif frame[0] in (RESULT, ERROR):
             self._settle(frame)
+            await asyncio.sleep(0)  # whoever waits for the answer acts upon it before the next frame is taken
         else:
-            self._tally["unreadable"] += 1
+            await self._shrug(str(frame[1]), "MessageTypeNotSupported")
+
+    async def _shrug(self, message_id: str, code: str) -> None:
+        """Let something unreadable pass, or say that it is, where the version wants that."""
+        self._tally["unreadable"] += 1
+        if self._answers_rubbish:
+            await self._write([ERROR, message_id, code, "this cannot be read", {}])
 
     def _settle(self, frame: list[Any]) -> None:
         answer = self._pending.get(str(frame[1]))
@@ -193,19 +232,23 @@ class Link:
             reply = self._answer(action, _object(payload))
         except CallFault as fault:
             self._tally["errors sent"] += 1
-            frame = [ERROR, message_id, fault.code, str(fault), {}]
+            code = self._error_codes.get(fault.code, fault.code)
+            frame = [ERROR, message_id, code, str(fault), {}]
         else:
             frame = [RESULT, message_id, reply.payload]
             afterwards = reply.afterwards
         delay = self._delay()
         if delay > 0.0:
-            task = asyncio.create_task(self._reply_late(delay, frame, afterwards))
-            self._late.add(task)
-            task.add_done_callback(self._late.discard)
+            self._later(self._reply_late(delay, frame, afterwards))
             return
         await self._write(frame)
         if afterwards is not None:
             afterwards()
+
+    def _later(self, coroutine: Coroutine[None, None, None]) -> None:
+        task = asyncio.create_task(coroutine)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
 
     async def _reply_late(self, delay: float, frame: list[object], afterwards: Callable[[], None] | None) -> None:
         await asyncio.sleep(delay)

@@ -1,9 +1,10 @@
-"""What the meter inside a charge point reports: sampled values, rightly or wrongly."""
+"""What the meter inside a charge point reads, rightly or wrongly. How a reading is worded is its version's affair."""
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from ..physics import Outlet
+from .misbehaviour import CurrentForm, EnergyForm
 
 TEMPERATURE_C = 31.0
 
@@ -17,8 +18,10 @@ class Reporting:
     context: str
     register_offset_wh: float = 0.0
     """Taken off the energy register (registers that begin at 0 with each transaction)."""
-    energy_in_kwh: bool = False
+    energy: EnergyForm | None = None
+    currents: CurrentForm | None = None
     single_phase: bool = False
+    power_stays_zero: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,29 +44,63 @@ class Value:
 
     text: str
     unit: str
+    """Empty: it is not said."""
     phase: str | None = None
 
 
-def sampled_values(instant: Instant, measurands: Sequence[str]) -> list[dict[str, str]]:
-    """Return the values of an outlet, as OCPP writes them."""
-    sampled = []
-    for measurand in measurands:
-        for value in _METERS[measurand](instant):
-            one = {
-                "value": value.text,
-                "context": instant.reporting.context,
-                "measurand": measurand,
-                "unit": value.unit,
-            }
-            if value.phase is not None:
-                one["phase"] = value.phase
-            sampled.append(one)
-    return sampled
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reading:
+    """One value of one measurand, and the occasion that it was taken on."""
+
+    measurand: str
+    value: Value
+    context: str
+
+
+def readings_of(instant: Instant, measurands: Sequence[str]) -> list[Reading]:
+    """Return what is read of an outlet."""
+    return [
+        Reading(measurand=measurand, value=value, context=instant.reporting.context)
+        for measurand in measurands
+        for value in _METERS[measurand](instant)
+    ]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Feed:
+    """What flows through a circuit at the moment of sampling."""
+
+    amps: tuple[float, float, float]
+    volts: float
+    imported_wh: float
+
+
+def readings_of_feed(feed: Feed, measurands: Sequence[str], context: str) -> list[Reading]:
+    """Return what is read of a circuit; measurands that only an outlet has say nothing."""
+    phases = [(f"L{number}", amps) for number, amps in enumerate(feed.amps, start=1)]
+    found = {
+        "Current.Import": [Value(f"{amps:.2f}", "A", phase) for phase, amps in phases],
+        "Power.Active.Import": [Value(f"{sum(feed.amps) * feed.volts:.0f}", "W")],
+        ENERGY_REGISTER: [Value(f"{feed.imported_wh:.0f}", "Wh")],
+        "Voltage": [Value(f"{feed.volts:.1f}", "V", f"{phase}-N") for phase, _ in phases],
+    }
+    return [
+        Reading(measurand=measurand, value=value, context=context)
+        for measurand in measurands
+        for value in found.get(measurand, ())
+    ]
 
 
 def _current(instant: Instant) -> Iterator[Value]:
-    for terminal in instant.terminals:
-        yield Value(f"{instant.outlet.drawn[terminal]:.2f}", "A", f"L{terminal + 1}")
+    drawn, form = instant.outlet.drawn, instant.reporting.currents
+    if form is CurrentForm.TOTAL:
+        yield Value(f"{sum(drawn):.2f}", "A")
+        return
+    if form is not CurrentForm.ONE_FOR_ALL:
+        for terminal in instant.terminals:
+            yield Value(f"{drawn[terminal]:.2f}", "A", f"L{terminal + 1}")
+    if form is not None:
+        yield Value(f"{max(drawn):.2f}", "A")
 
 
 def _voltage(instant: Instant) -> Iterator[Value]:
@@ -72,15 +109,21 @@ def _voltage(instant: Instant) -> Iterator[Value]:
 
 
 def _power(instant: Instant) -> Iterator[Value]:
-    yield Value(f"{sum(instant.outlet.drawn) * instant.volts:.0f}", "W")
+    watts = 0.0 if instant.reporting.power_stays_zero else sum(instant.outlet.drawn) * instant.volts
+    yield Value(f"{watts:.0f}", "W")
 
 
 def _energy(instant: Instant) -> Iterator[Value]:
     energy_wh = instant.outlet.register_wh - instant.reporting.register_offset_wh
-    if instant.reporting.energy_in_kwh:
-        yield Value(f"{energy_wh / 1000.0:.3f}", "kWh")
-    else:
-        yield Value(f"{energy_wh:.0f}", "Wh")
+    match instant.reporting.energy:
+        case EnergyForm.KWH:
+            yield Value(f"{energy_wh / 1000.0:.3f}", "kWh")
+        case EnergyForm.UNNAMED_KWH:
+            yield Value(f"{energy_wh / 1000.0:.3f}", "")
+        case EnergyForm.ONE_PHASE:
+            yield Value(f"{energy_wh / instant.outlet.phases:.0f}", "Wh", "L1")
+        case _:
+            yield Value(f"{energy_wh:.0f}", "Wh")
 
 
 def _current_offered(instant: Instant) -> Iterator[Value]:

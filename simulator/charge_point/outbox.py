@@ -10,9 +10,10 @@ from dataclasses import dataclass
 from itertools import count
 
 from .link import Payload
+from .misbehaviour import Backlog
 
 STORED_MESSAGES = 2000
-"""Most messages of transactions that are stored; beyond that the oldest MeterValues are given up."""
+"""Most messages of transactions that are stored; beyond that the oldest measured values are given up."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -23,6 +24,8 @@ class Message:
     payload: Callable[[], Payload]
     """Made when it is sent: a transaction may get its id only then."""
     of_transaction: bool = False
+    minor: bool = False
+    """Given up first where there is no room: measured values."""
     answered: Callable[[Payload], None] | None = None
     given_up: Callable[[], None] | None = None
     message_id: str | None = None
@@ -30,6 +33,8 @@ class Message:
     not_before: float = 0.0
     serial: int = 0
     in_flight: bool = False
+    waited: bool = False
+    """It waits since before the connection was made."""
 
 
 class Outbox:
@@ -56,12 +61,19 @@ class Outbox:
             self._make_room()
         self._stored.append(message)
 
-    def next(self, now: float, *, registered: bool) -> Message | None:
-        """Return the message to send now, leaving it queued; unless registered only fresh ones may go."""
+    def next(self, now: float, *, registered: bool, backlog: Backlog | None = None) -> Message | None:
+        """Return the message to send now, leaving it queued; unless registered only fresh ones may go.
+
+        `backlog` is the order in which those come that waited through an outage; None: the order in which they arose.
+        """
         fresh = _first(self._fresh)
-        stored = _first(self._stored) if registered else None
+        stored = None
+        if registered:
+            stored = _first(self._stored) if backlog is None else _pick(self._stored, backlog)
         if stored is not None and stored.not_before > now:
             stored = None
+        if backlog is Backlog.AFTER_FRESH and fresh is not None and stored is not None and stored.waited:
+            return fresh
         if fresh is None or stored is None:
             return fresh or stored
         return fresh if fresh.serial < stored.serial else stored
@@ -82,11 +94,36 @@ class Outbox:
         for message in self._stored:
             message.in_flight = False
 
+    def connection_made(self) -> None:
+        """Note what has waited for it."""
+        for message in self._stored:
+            message.waited = True
+
     def _make_room(self) -> None:
         for message in self._stored:
-            if message.action == "MeterValues":
+            if message.minor:
                 self._stored.remove(message)
                 return
+
+
+def _pick(queue: deque[Message], backlog: Backlog) -> Message | None:
+    """Return the next message where those that waited are out of order."""
+    waiting = [message for message in queue if not message.in_flight]
+    late = [message for message in waiting if message.waited]
+    newer = next((message for message in waiting if not message.waited), None)
+    if not late:
+        return newer
+    match backlog:
+        case Backlog.NEWEST_FIRST:
+            return late[-1]
+        case Backlog.SHUFFLED:
+            return min(late, key=lambda message: message.serial * SHUFFLER % SHUFFLES)
+        case Backlog.AFTER_FRESH:
+            return newer or late[0]
+
+
+SHUFFLER, SHUFFLES = 7919, 104_729
+"""Primes that scatter serial numbers."""
 
 
 def _first(queue: deque[Message]) -> Message | None:

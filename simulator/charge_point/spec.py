@@ -1,11 +1,23 @@
 """What one simulated charge point is: hardware, habits of its model, and faults it can be told to have.
 
 `ChargePointSpec` is fixed; `Misbehaviour` may be changed while it runs. Defaults describe a charge point that follows
-OCPP 1.6 in everything.
+its version of OCPP in everything.
 """
 
 from dataclasses import dataclass, field
 from enum import StrEnum
+
+from .misbehaviour import Misbehaviour
+
+DEFAULT_MEASURANDS = ("Current.Import", "Power.Active.Import", "Energy.Active.Import.Register", "Voltage")
+
+
+class OcppVersion(StrEnum):
+    """The version of OCPP that the charge point speaks."""
+
+    V16 = "1.6"
+    V201 = "2.0.1"
+    V21 = "2.1"
 
 
 class StartBy(StrEnum):
@@ -29,6 +41,8 @@ class AtZero(StrEnum):
     ENDS_TRANSACTION = "ends_transaction"
     KEEPS_MINIMUM = "keeps_minimum"
     """Goes on with 6 A."""
+    TRICKLES = "trickles"
+    """Goes on with 1 A on each phase, which no pilot signal can offer."""
 
 
 class StationMaximum(StrEnum):
@@ -67,64 +81,25 @@ class AfterPowerCut(StrEnum):
     """It goes on under its id."""
 
 
+class Security(StrEnum):
+    """How it dials, and by what it proves who it is."""
+
+    PLAIN = "plain"
+    """Unencrypted, by its key if it has one (security profiles 0 and 1 of OCPP)."""
+    TLS = "tls"
+    """Over TLS, by its key (profile 2)."""
+    CERTIFICATE = "certificate"
+    """Over TLS, by a certificate of its own (profile 3): it asks for one, and comes by its key until it has it."""
+
+
 class MessageIds(StrEnum):
     """How the charge point numbers its calls."""
 
     RANDOM = "random"
     COUNTER = "counter"
     """Plain numbers that begin at 1 after each restart."""
-
-
-class IgnoredForm(StrEnum):
-    """Charging profiles that are accepted and ignored, while others are obeyed."""
-
-    AMPS = "amps"
-    """All that limit current: only watts count."""
-    TRANSACTION = "transaction"
-    """Those of a transaction: the default profile beneath counts."""
-
-
-class Refusal(StrEnum):
-    """How charging profiles are refused."""
-
-    REJECTED = "rejected"
-    ERROR = "error"
-    """With a CALLERROR in place of an answer."""
-
-
-class Resending(StrEnum):
-    """How messages of a transaction are sent a second time although they were answered."""
-
-    SAME_ID = "same_id"
-    NEW_ID = "new_id"
-
-
-@dataclass(slots=True, kw_only=True)
-class Misbehaviour:
-    """What the charge point does wrong just now."""
-
-    ignores_limits: bool = False
-    """Accepts profiles and offers its maximum all the same."""
-    ignores_form: IgnoredForm | None = None
-    refuses_profiles: Refusal | None = None
-    half_open: bool = False
-    """Reads nothing, answers nothing and sends nothing, while the connection stays up."""
-    answers_late_s: float = 0.0
-    """Virtual seconds before each answer to the central system."""
-    resends: Resending | None = None
-    wrong_units: bool = False
-    """Every second energy value is in kWh (and says so) instead of Wh."""
-    single_phase_values: bool = False
-    """Reports the current of L1 only."""
-    never_boots: bool = False
-    """Sends no BootNotification and begins with its status."""
-    no_subprotocol: bool = False
-    ignores_pings: bool = False
-    """Does not answer pings of the websocket."""
-    calls_at_once: bool = False
-    """Does not wait for an answer before the next call: BootNotification and StatusNotification go out together."""
-    expired_prevails: bool = False
-    """A schedule whose duration has ended still hides those below it, and limits nothing."""
+    REPEATED = "repeated"
+    """They look like chance, and are the same ones in the same order after each restart."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,7 +124,11 @@ class ChargePointSpec:
 
     identity: str
     connectors: tuple[ConnectorSpec, ...]
+    """In OCPP 2.x each of them is an EVSE with one connector."""
+    version: OcppVersion = OcppVersion.V16
     name: str = ""
+    mode: str = ""
+    """What its owner chooses for it in whatever manages it; nothing here depends on that. Empty: nothing."""
     vendor: str = "Simulated"
     model: str = "Post 22"
     serial: str | None = None
@@ -162,12 +141,15 @@ class ChargePointSpec:
     """AuthorizationKey for Basic authentication; None: it sends none until it is given one."""
     key_is_hex: bool = False
     """The key is the hexadecimal form of the password's bytes."""
+    security: Security = Security.PLAIN
     clock_offset_s: float = 0.0
     clock_drift_ppm: float = 0.0
     takes_time: bool = False
     """Sets its clock by the central system's answers to BootNotification and Heartbeat."""
     sampling_s: int = 10
     """MeterValueSampleInterval that it is delivered with."""
+    measurands: tuple[str, ...] = DEFAULT_MEASURANDS
+    """What it measures as it is delivered; some are delivered with nothing."""
     boot_s: float = 10.0
     """From power to the first attempt to connect."""
     boots_on_reconnect: bool = False
@@ -183,6 +165,10 @@ class ChargePointSpec:
     """From a change of the limit to the change of the pilot signal."""
     whole_amps: bool = False
     """Offers whole amps only, rounded down."""
+    steps_a: tuple[float, ...] = ()
+    """The only currents that it can offer, ascending; between two of them it offers the lower. Empty: any."""
+    switches_phases: bool = False
+    """Connects the number of phases that a schedule asks for, while nothing flows; otherwise always all."""
     watts_by: WattsBy = WattsBy.WIRED
     station_maximum: StationMaximum = StationMaximum.SPLIT
     at_zero: AtZero = AtZero.SUSPENDS
@@ -191,6 +177,15 @@ class ChargePointSpec:
     message_ids: MessageIds = MessageIds.RANDOM
     register_per_transaction: bool = False
     """The energy register begins at 0 with each transaction."""
+    begins_with_plug: bool = False
+    """As delivered, an OCPP 2.x transaction begins with the plug, before anybody may charge."""
+    vendor_settings: int = 0
+    """How many settings of its vendor's own it has, each of 200 characters: asked for all, it answers at length."""
+    main_meter: str = ""
+    """Circuit whose currents it measures besides and tells as those of connector 0 (EVSE 0), as masters of clusters do;
+    empty: none."""
+    security_events: bool = False
+    """Tells of security events such as a restart."""
     misbehaviour: Misbehaviour = field(default_factory=Misbehaviour)
     """What it does wrong from the beginning."""
 

@@ -231,7 +231,7 @@ async def test_a_cluster_of_another_site_is_refused(hass: HomeAssistant) -> None
         {"maximum": "nan"},
         {"rotation": "l4"},
         {"connectors": 0},
-        {"connectors": 21},
+        {"connectors": 65},
         {"fallback": -1},
         {"security": "hope"},
         {"key": "chosen"},
@@ -254,3 +254,75 @@ async def test_only_administrators_accept(hass: HomeAssistant) -> None:
         await accept(hass, "CP1", by=member(hass))
 
     assert identities_of(entry) == []
+
+
+# Satellites -----------------------------------------------------------------------------------------------------------
+
+
+async def test_satellites_that_appeared_are_accepted_and_such_that_are_yet_to_appear(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("NORTH"), a_cluster("Row 2")))
+    point = await dial(port, "NORTH")
+    master = subentry_called(entry, "NORTH").subentry_id
+    with pytest.raises(ServiceValidationError) as none:
+        await answer(hass, "accept_satellites", device(hass, entry, "NORTH"), maximum=16)
+    assert none.value.translation_key == "no_satellites"
+    for number in (2, 3):
+        await point.status(number, "Available")
+    site = entry.runtime_data.site
+    shown = asyncio.Event()
+    end = site.subscribe("strangers", shown.set)
+    async with asyncio.timeout(PATIENCE_S):
+        while set(site.charge_points[master].strangers) != {2, 3}:
+            await shown.wait()
+            shown.clear()
+    end()
+
+    accepted = await answer(hass, "accept_satellites", device(hass, entry, "NORTH"), maximum=16, rotation="in_turn")
+    await hass.async_block_till_done()
+    further = await answer(
+        hass,
+        "accept_satellites",
+        device(hass, entry, "NORTH"),
+        numbers=[7],
+        maximum=10,
+        minimum=8,
+        cluster=device(hass, entry, "Row 2"),
+    )
+    await hass.async_block_till_done()
+
+    assert [(one["name"], one["number"], one["appeared"]) for one in accepted["satellites"]] == [
+        ("NORTH 2", 2, True),
+        ("NORTH 3", 3, True),
+    ]
+    assert further["satellites"] == [{"name": "NORTH 7", "number": 7, "appeared": False}]
+    [settings] = site.settings.charge_points
+    assert [connector.number for connector in settings.connectors] == [1, 2, 3, 7]
+    last = settings.connectors[-1]
+    assert (last.maximum_a, last.minimum_a) == (10, 8)
+    assert settings.circuit_of(last) == subentry_called(entry, "Row 2").subentry_id
+    assert not site.charge_points[master].strangers
+    assert device(hass, entry, "NORTH 7")
+    with pytest.raises(ServiceValidationError, match="2 of NORTH") as taken:
+        await answer(hass, "accept_satellites", device(hass, entry, "NORTH"), numbers=[2, 9], maximum=16)
+    assert taken.value.translation_key == "satellite_taken"
+
+
+@pytest.mark.parametrize(
+    ("about", "fields", "key"),
+    [
+        ("Row 2", {}, "needs_charge_point"),
+        ("NORTH", {"numbers": [2], "maximum": 16, "minimum": 32}, "impossible_settings"),
+    ],
+)
+async def test_satellites_that_would_not_do_are_refused_and_none_is_added(
+    hass: HomeAssistant, about: str, fields: dict[str, Any], key: str
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("NORTH"), a_cluster("Row 2")))
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await answer(hass, "accept_satellites", device(hass, entry, about), **{"maximum": 16} | fields)
+
+    assert refused.value.translation_key == key
+    assert entry.get_subentries_of_type("satellite") == []

@@ -15,7 +15,7 @@ from custom_components.charge_cluster.ledger.drivers import DriverRecord
 from tests.entities.stage import Dial, plug_in_and_charge
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
-from .stage import administrator, ask, device, member
+from .stage import administrator, answer, ask, device, member
 
 COMMANDS: dict[str, dict[str, Any]] = {
     "start_charging": {},
@@ -113,7 +113,7 @@ async def test_charging_is_started_in_nobodys_name_where_everybody_may(hass: Hom
     entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", rotations=TWO_CONNECTORS)))
     point = await dial(port, "CP1", 2)
 
-    await ask(hass, "start_charging", device(hass, entry, "CP1", 2), by=administrator(hass))
+    await ask(hass, "start_charging", device(hass, entry, "CP1", 2), by=administrator(hass), wait=0)
 
     assert point.calls("RemoteStartTransaction") == [{"connectorId": 2, "idTag": "CHARGECLUSTER"}]
 
@@ -124,28 +124,55 @@ async def test_charging_is_started_with_the_id_tag_of_a_driver(hass: HomeAssista
     await entry.runtime_data.installation.ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ann"))
     point = await dial(port, "CP1")
 
-    await ask(hass, "start_charging", device(hass, entry, "CP1"), id_tag=" 04AA ")
+    await ask(hass, "start_charging", device(hass, entry, "CP1"), id_tag=" 04AA ", wait=0)
 
     assert point.calls("RemoteStartTransaction") == [{"connectorId": 1, "idTag": "04AA"}]
 
 
+async def test_a_start_is_done_when_the_transaction_has_begun(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    point = await dial(port, "CP1")
+    starting = asyncio.ensure_future(answer(hass, "start_charging", device(hass, entry, "CP1")))
+    await point.was_asked("RemoteStartTransaction")
+    assert not starting.done()
+
+    transaction_id = await point.start(tag="CHARGECLUSTER")
+
+    [started] = (await starting)["started"]
+    assert started == {
+        "connector": "CP1",
+        "device_id": device(hass, entry, "CP1"),
+        "transaction_id": str(transaction_id),
+    }
+
+
+async def test_a_start_that_nobody_follows_fails_with_what_to_do(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    await dial(port, "CP1")
+
+    with pytest.raises(HomeAssistantError, match="plugged in") as failed:
+        await ask(hass, "start_charging", device(hass, entry, "CP1"), wait=0.3)
+
+    assert failed.value.translation_key == "start_not_followed"
+
+
 @pytest.mark.parametrize(
-    ("driver", "answer"),
+    ("driver", "told"),
     [
-        (DriverRecord(id_tag="OTHER", name="Somebody else"), "Invalid"),
+        (DriverRecord(id_tag="OTHER", name="Somebody else"), "Unknown"),
         (DriverRecord(id_tag="04AA", name="Ann", enabled=False), "Blocked"),
         (DriverRecord(id_tag="04AA", name="Ann", expires_at=1.0), "Expired"),
     ],
 )
 async def test_who_may_not_charge_is_not_started(
-    hass: HomeAssistant, dial: Dial, driver: DriverRecord, answer: str
+    hass: HomeAssistant, dial: Dial, driver: DriverRecord, told: str
 ) -> None:
     site = a_site(port := free_port(), a_charge_point("CP1"), accept_all_tags=False)
     entry = await set_up(hass, site)
     await entry.runtime_data.installation.ledger.drivers.put(driver)
     point = await dial(port, "CP1")
 
-    with pytest.raises(ServiceValidationError, match=answer) as refused:
+    with pytest.raises(ServiceValidationError, match=told) as refused:
         await ask(hass, "start_charging", device(hass, entry, "CP1"), id_tag="04AA")
 
     assert refused.value.translation_key == "id_tag_refused"
@@ -165,7 +192,7 @@ async def test_where_only_drivers_may_charge_nobody_does_without_an_id_tag(hass:
     assert point.calls("RemoteStartTransaction") == []
 
 
-@pytest.mark.parametrize("tag", ["", "   ", "x" * 21, "line\nbreak", "Ünicode"])
+@pytest.mark.parametrize("tag", ["", "   ", "x" * 256, "line\nbreak", "Ünicode"])
 async def test_what_is_no_id_tag_is_refused(hass: HomeAssistant, tag: str) -> None:
     entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1")))
 

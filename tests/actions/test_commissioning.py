@@ -62,7 +62,7 @@ async def test_one_thing_is_tested_at_a_time(hass: HomeAssistant, dial: Dial) ->
     entry = await set_up(hass, a_site(port := free_port(), *points, base_load=0.0, rating=100.0))
     await plug_in_and_charge(await dial(port, "CP1"))
     connector = Controls(hass, entry, "CP1", 1)
-    await connector.sees(lambda view: view.limit_a == 32.0)
+    await connector.sees(lambda view: view.limit_a == 6.0)
     first = hass.async_create_background_task(
         answer(hass, "commission", device(hass, entry, "CP1"), tests=["limit_response"]), "the first"
     )

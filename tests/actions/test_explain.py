@@ -37,16 +37,28 @@ async def test_a_connector_without_connection_is_explained_to_everybody(hass: Ho
 
 
 async def test_a_vehicle_that_charges_is_explained(hass: HomeAssistant, dial: Dial) -> None:
-    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), base_load=0.0))
+    point = a_charge_point("CP1", minimum=16.0, maximum=16.0)
+    entry = await set_up(hass, a_site(port := free_port(), point, base_load=0.0))
     connector = Controls(hass, entry, "CP1", 1)
-    point = await dial(port, "CP1")
-    await plug_in_and_charge(point)
-    await connector.sees(lambda view: view.limit_a == 32.0 and view.reason is Reason.FULL_POWER)
+    await plug_in_and_charge(await dial(port, "CP1"))
+    await connector.sees(lambda view: view.limit_a == 16.0 and view.reason is Reason.FULL_POWER)
 
     [explained] = (await answer(hass, "explain", device(hass, entry, "CP1")))["connectors"]
 
-    assert explained["sentence"] == "CP1 may draw 32 A: all that it can take."
-    assert (explained["limit_a"], explained["target_a"], explained["reason"]) == (32.0, 32.0, "full_power")
+    assert explained["sentence"] == "CP1 may draw 16 A: all that it can take."
+    assert (explained["limit_a"], explained["target_a"], explained["reason"]) == (16.0, 16.0, "full_power")
+
+
+async def test_a_vehicle_that_begins_is_explained(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), base_load=0.0))
+    connector = Controls(hass, entry, "CP1", 1)
+    await plug_in_and_charge(await dial(port, "CP1"))
+    await connector.sees(lambda view: view.limit_a == 6.0 and view.reason is Reason.FIRST_START)
+
+    [explained] = (await answer(hass, "explain", device(hass, entry, "CP1")))["connectors"]
+
+    assert explained["sentence"].startswith("CP1 may draw 6 A for a moment: its vehicle begins")
+    assert explained["sentence"].endswith("It is to get 32 A.")
 
 
 async def test_connectors_are_explained_once_in_the_order_of_the_configuration(hass: HomeAssistant) -> None:
@@ -99,6 +111,11 @@ async def test_every_reason_has_its_sentence(hass: HomeAssistant, reason: Reason
         ({}, "CP1 may draw 6 A: a user capped it."),
         ({"target_a": 10.0}, "CP1 may draw 6 A: a user capped it. It is to get 10 A."),
         ({"target_a": 10.0, "online": False}, "CP1 may draw 6 A: a user capped it."),
+        (
+            {"phases": 1, "on_one_phase": True},
+            "CP1 may draw 6 A: a user capped it. It charges on one phase for now, so that there is room for all.",
+        ),
+        ({"phases": 1}, "CP1 may draw 6 A: a user capped it."),
         ({"queue_position": 3}, "CP1 may draw 6 A: a user capped it. In the queue it is number 3."),
         (
             {"expected_at": datetime(2026, 9, 21, 12, 5, tzinfo=UTC).timestamp()},

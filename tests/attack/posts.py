@@ -48,6 +48,9 @@ START_LIMIT_S = 900.0
 MEASURES_ON_DEMAND = 0.6
 """So many of all posts do."""
 
+SWITCH_PHASES = 0.7
+"""So many of all posts that are said to switch phases do."""
+
 RENEWED_WITHIN_S = 15.0
 """Limits are sent again after a third of their validity (10 s), if they can be."""
 
@@ -99,6 +102,7 @@ class Post:
         self.sample_every_s = chance.choice((1.0, 5.0, 10.0, 10.0, 30.0))
         self.clock_error_s = chance.choice((0.0, 0.0, -1.0, -0.5))
         self.can_measure_on_demand = Random(f"{world.plan.seed} {identity}").random() < MEASURES_ON_DEMAND
+        self.switches_phases = Random(f"phases {world.plan.seed} {identity}").random() < SWITCH_PHASES
         self._missed = 0
         self.offset_s = 0.0
         """Its clock against ours."""
@@ -244,7 +248,8 @@ class Post:
             if socket.transaction != transaction:
                 return False
             start = sent_at + self.offset_known_s
-            held = Held(amps=order.amps, start=start, until=start + order.validity_s, then_a=order.fallback_a)
+            until = start + order.validity_s
+            held = Held(amps=order.amps, start=start, until=until, then_a=order.fallback_a, phases=order.phases)
             socket.word.limit = replace(held, start=sent_at, until=sent_at + order.validity_s)
             if self.mood not in (Mood.IGNORES, Mood.WILD):
                 now = self._now()
@@ -574,6 +579,10 @@ class Post:
                     socket.fallen_until = now + OBEYED_WITHIN_S
             if runs and self.mood is Mood.WILD:
                 offered = outlet.spec.maximum_a
+            asked = socket.truth.phases(clock) if runs and self.switches_phases else None
+            if not (outlet.switch_to(outlet.phases if asked is None else asked) or any(outlet.drawn)):
+                # Contactors are switched once the car has let go of the signal.
+                offered = 0.0
             if outlet.car is not None or outlet.offered_a:
                 outlet.offer(offered, self.world.truth.now)
             socket.entitle(max(socket.word.offer(now), socket.word.fallback_a) if runs else 0.0, now)

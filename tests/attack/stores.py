@@ -20,6 +20,8 @@ class Held:
     start: float
     until: float
     then_a: float
+    phases: int | None = None
+    """How many phases it is for; None, and once it has run out: all."""
 
     def at(self, clock: float) -> float | None:
         """Return what it allows; None: it has not begun."""
@@ -40,6 +42,10 @@ class Store:
     def governed(self, clock: float) -> bool:
         """Return whether what it offers was ordered for now; what a start was limited to beforehand was not."""
         return self.limit is not None and self.limit.start <= clock < self.limit.until
+
+    def phases(self, clock: float) -> int | None:
+        """Return how many phases it connects in a transaction; None: all."""
+        return self.limit.phases if self.limit is not None and self.governed(clock) else None
 
     def offer(self, clock: float) -> float:
         """Return what it offers in a transaction."""

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import logging
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from typing import ClassVar
 
 import pytest
 from hypothesis import HealthCheck, Phase, seed, settings, strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule, run_state_machine_as_test
 
+from custom_components.charge_cluster.engine.model import ChargingMode, SharingRule
 from custom_components.charge_cluster.site.settings import ConnectorWish
 from simulator.vehicle import CarSpec
 
@@ -55,6 +57,9 @@ MEMORIES = st.sampled_from((None, 0, 1, 12))
 class Attack(RuleBasedStateMachine):
     """One site and what happens to it."""
 
+    sharing_rules: ClassVar[Sequence[SharingRule | None]] = (None, *SharingRule)
+    """What may be chosen for its circuits."""
+
     def __init__(self) -> None:
         super().__init__()
         self.world: World
@@ -62,7 +67,7 @@ class Attack(RuleBasedStateMachine):
 
     @initialize(plan=plans(), plugged=st.lists(cars(), min_size=6, max_size=9), part=PARTS)
     def begin(self, plan: SitePlan, plugged: list[CarSpec], part: float) -> None:
-        self.world = World(plan)
+        self.world = World(plan, self.sharing_rules)
         for circuit_id in self.world.circuits:
             self.world.at_once(happenings.jump, circuit_id, (part, part, part))
         self.world.judge.excuses.clear()
@@ -143,9 +148,16 @@ class Attack(RuleBasedStateMachine):
         self.world.at_once(happenings.trouble_meter, self._circuit(which), what, lag_s)
         self._pass(then)
 
-    @rule(which=WHICH, cap_a=st.sampled_from((None, 6.0, None, 10.0)), priority=st.integers(0, 2), then=PAUSES)
-    def wish(self, which: int, cap_a: float | None, priority: int, then: float) -> None:
-        self.world.at_once(happenings.wish, self._socket(which)[1], ConnectorWish(cap_a=cap_a, priority=priority))
+    @rule(
+        which=WHICH,
+        cap_a=st.sampled_from((None, 6.0, None, 10.0)),
+        priority=st.integers(0, 2),
+        mode=st.sampled_from((ChargingMode.NORMAL, *ChargingMode)),
+        then=PAUSES,
+    )
+    def wish(self, which: int, cap_a: float | None, priority: int, mode: ChargingMode, then: float) -> None:
+        wished = ConnectorWish(cap_a=cap_a, priority=priority, mode=mode)
+        self.world.at_once(happenings.wish, self._socket(which)[1], wished)
         self._pass(then)
 
     @rule(which=WHICH, others=WHICH, off_s=st.sampled_from((3.0, 15.0, 30.0)), then=PAUSES)
@@ -244,6 +256,9 @@ class Attack(RuleBasedStateMachine):
 
 class AttackOnService(Attack):
     """The same, and once in a story all is made well and the service is judged: promises 2, 5 and 6."""
+
+    # Who goes first by arrival or by need has others wait longer than turns of the same length.
+    sharing_rules = (None, SharingRule.EQUAL)
 
     @precondition(lambda self: self.world.loop.time() > 1300.0 and not self.calmed)
     @rule(away_s=st.sampled_from((0.0, 6.0, 12.0)))

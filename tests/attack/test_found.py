@@ -237,3 +237,74 @@ def test_a_restart_takes_nothing_from_the_neighbours_of_a_modest_car(loop: Virtu
         assert least >= before
 
     play(a_site(loop, 2, supply_a=40.0, base_load_a=10.0, declared_a=10.0), story)
+
+
+def test_who_loses_its_answers_is_not_called_back_to_its_minimum_where_nothing_fits(loop: VirtualLoop) -> None:
+    """Told to pause without an answer, it was asked for its minimum next, though more flowed than may already."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(120)
+        drawn = site.truth.outlets["P1"].drawn
+        assert drawn[0] >= 6.0
+        site.chargers["P1"].loses_answers = True
+        site.chargers["P2"].ignores = True
+        site.truth.set_base_load("supply", (36.0,) * 3)
+        await site.run(60)
+
+        def watch() -> None:
+            assert site.truth.outlets["P1"].drawn[0] == 0.0
+
+        await site.run(180, watch)
+        # As soon as what it counts at fits, it is charged again though nobody hears its answers.
+        site.chargers["P2"].ignores = False
+        site.truth.set_base_load("supply", (4.0,) * 3)
+        await site.run(120)
+        assert site.truth.outlets["P1"].drawn[0] >= 6.0
+
+    play(a_site(loop, 2, supply_a=40.0, base_load_a=10.0, declared_a=10.0), story)
+
+
+def test_who_ran_wild_and_is_not_heard_of_any_more_may_still_draw_when_its_limit_has_run_out(loop: VirtualLoop) -> None:
+    """Its draw was taken out of the base load as if it still flowed, and counted as nothing as if it had stopped."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=32.0)
+        site.plug("P2", maximum_a=32.0)
+        await site.run(120)
+        site.chargers["P2"].ignores = True
+        await site.run(60)
+        assert site.truth.outlets["P1"].drawn[0] == 0.0
+        site.chargers["P2"].lose_connection()
+
+        def watch() -> None:
+            assert site.truth.outlets["P1"].drawn[0] == 0.0
+
+        await site.run(120, watch)
+
+    play(a_site(loop, 2, supply_a=28.0, base_load_a=0.0, declared_a=0.0, fallback_a=0.0), story)
+
+
+def test_a_fallback_that_is_raised_while_we_are_away_waits_for_room(loop: VirtualLoop) -> None:
+    """Killed, the site stored the configured 6 A again where 0 A was stored, beside others that drew all there was."""
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        for name in ("P1", "P2", "P3"):
+            site.plug(name, maximum_a=32.0)
+        site.site.wish("p1/1", ConnectorWish(enabled=False))
+        await site.run(120)
+        first, *others = site.settings.charge_points
+        site.settings = replace(site.settings, charge_points=(replace(first, fallback_a=6.0), *others))
+
+        def watch() -> None:
+            assert site.truth.amps("supply")[0] <= 32.0
+
+        await site.restart(8, memory=dict(site.notebook.bounds))
+        await site.run(120, watch)
+        assert site.site.connectors["p1/1"].fallback_confirmed
+
+    play(a_site(loop, 3, supply_a=32.0, base_load_a=10.0, declared_a=10.0), story)

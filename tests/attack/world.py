@@ -10,13 +10,13 @@ from __future__ import annotations
 import asyncio
 import copy
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from random import Random
 from typing import Concatenate, override
 
 from custom_components.charge_cluster.chargers import LimitOutcome
-from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, Reason
+from custom_components.charge_cluster.engine.model import PHASES, MeterScope, PhaseAmps, Reason, SharingRule
 from custom_components.charge_cluster.engine.snapshot import Command
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.site.connector import ConnectorState
@@ -35,12 +35,16 @@ from custom_components.charge_cluster.site.settings import (
 from custom_components.charge_cluster.site.site import Site
 from simulator.physics import CircuitSpec, OutletSpec, SiteTruth
 from simulator.vehicle import CarSpec
-from tests.site.physical import Notebook
+from tests.site.physical import Notebook, at_once
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 from .judge import STEP_S, VALIDITY_S, Fault, Judge
 from .posts import Link, Mood, Post
 from .stores import Socket, Store
+
+KNOWN_CURRENTS_A = (6.0, 8.0, 10.0, 13.0, 16.0)
+STEPPED = 0.2
+"""So many charge points know a few currents only."""
 
 
 class Diary(Notebook):
@@ -210,7 +214,7 @@ class LaggingMeter:
 class World:
     """A site, its physics, and the account of what is excused."""
 
-    def __init__(self, plan: SitePlan) -> None:
+    def __init__(self, plan: SitePlan, rules: Sequence[SharingRule | None] = (None,)) -> None:
         self.loop = VirtualLoop()
         self.clock = VirtualClock(self.loop)
         self.plan = plan
@@ -239,6 +243,9 @@ class World:
         self.posts = {post.name: self._post(post) for post in plan.posts}
         self.sockets = [(post, socket) for post in self.posts.values() for socket in post.sockets.values()]
         self.meters: dict[str, LaggingMeter] = {}
+        chance = Random(f"rules {plan.seed}")
+        self.rules = {circuit.circuit_id: chance.choice(rules) for circuit in plan.circuits}
+        """The sharing rule that is chosen for each circuit."""
         self.own_base = dict.fromkeys(self.circuits, (0.0, 0.0, 0.0))
         self.settings = self.first_settings = self._settings()
         self.wishes: dict[str, ConnectorWish] = {}
@@ -294,6 +301,7 @@ class World:
                 parent_id=circuit.parent_id,
                 rating_a=circuit.rating_a,
                 declared_base_load_a=circuit.declared_a,
+                sharing=self.rules[circuit.circuit_id],
             )
             for circuit in self.plan.circuits
         )
@@ -335,6 +343,11 @@ class World:
                 for number, (rotation, known) in enumerate(zip(plan.rotations, plan.known, strict=True), start=1)
             ),
             fallback_a=plan.fallback_a,
+            steps_a=KNOWN_CURRENTS_A if Random(f"steps {self.plan.seed} {plan.name}").random() < STEPPED else None,
+            switches_phases=any(
+                known and len(rotation) == len(PHASES)
+                for rotation, known in zip(plan.rotations, plan.known, strict=True)
+            ),
         )
 
     def new_site(self) -> Site:
@@ -346,6 +359,7 @@ class World:
             records=self.records(),
             wiring=self,
             chance=Random(self.plan.seed),
+            solve=at_once,
         )
 
     async def prepare(self, settings: SiteSettings) -> None: ...

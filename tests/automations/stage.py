@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from homeassistant.const import STATE_UNAVAILABLE
-from homeassistant.core import HomeAssistant, ServiceCall
+from homeassistant.core import HomeAssistant, ServiceCall, State
 from homeassistant.helpers import (
     area_registry as ar,
     device_registry as dr,
@@ -15,7 +15,7 @@ from homeassistant.setup import async_setup_component
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_mock_service
 
 from tests.entities.stage import Controls, Dial, draw, plug_in_and_charge
-from tests.ocpp.charge_point import ChargePoint
+from tests.ocpp.charge_point import ChargePoint, energy, sampled
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
 
 METER_ENTITIES = ("sensor.m1", "sensor.m2", "sensor.m3")
@@ -132,6 +132,65 @@ async def narrow_site(hass: HomeAssistant, dial: Dial) -> NarrowSite:
     await Controls(hass, entry, "CP1", 1).sees(lambda view: view.worst_case_a == 0.0)
     await hass.async_block_till_done()
     return site
+
+
+class Queue:
+    """A cluster with room for one vehicle: CP1 has the place, CP2 comes later."""
+
+    def __init__(self, hass: HomeAssistant, entry: MockConfigEntry, first: ChargePoint, second: ChargePoint) -> None:
+        """Take over what `queue` has set up."""
+        self.hass = hass
+        self.entry = entry
+        self._first = first
+        self._second = second
+        self._transactions: list[int] = []
+        self.place = Controls(hass, entry, "CP2")
+        self.connector = Controls(hass, entry, "CP2", 1)
+
+    async def wait(self) -> State:
+        """Let a vehicle come that has to wait; return what is told of it."""
+        self._transactions.append(await plug_in_and_charge(self._second))
+        return await self._told("waiting")
+
+    async def admit(self) -> State:
+        """Let the first vehicle leave; return what is told of the one that waited."""
+        await draw(self._first, 0.0, self._transactions[0])
+        await unplug(self._first, self._transactions[0])
+        return await self._told("admitted")
+
+    async def finish(self) -> State:
+        """Let it have the 2 kWh that its driver wants; return what is told of it."""
+        self.entry.runtime_data.site.wish_session(self.connector.prefix, wanted_wh=2000.0)
+        for register_wh in (1000, 3000):
+            await self._second.measure([*sampled(L1=7, L2=7, L3=7), energy(register_wh)], 1, self._transactions[1])
+        return await self._told("done")
+
+    async def leave(self) -> State:
+        """Let it leave; return what is told of it."""
+        await unplug(self._second, self._transactions[1], 1, 3000)
+        return await self._told("ended")
+
+    async def begin(self) -> None:
+        """Let the first vehicle come."""
+        self._transactions.append(await plug_in_and_charge(self._first))
+        await Controls(self.hass, self.entry, "CP1", 1).targeted(8.0)
+
+    async def _told(self, kind: str) -> State:
+        told = await self.place.until("event", "session", lambda state: state.attributes["event_type"] == kind)
+        await self.hass.async_block_till_done()
+        return told
+
+
+async def queue(hass: HomeAssistant, dial: Dial) -> Queue:
+    """Set up the cluster with its charge points connected, and let the first vehicle come."""
+    entry = await set_up(hass, a_site(port := free_port(), a_cluster("West", 10.0)))
+    west = subentry_called(entry, "West").subentry_id
+    await add(hass, entry, a_charge_point("CP1", cluster=west), a_charge_point("CP2", cluster=west))
+    line = Queue(hass, entry, await dial(port, "CP1"), await dial(port, "CP2"))
+    for name in ("CP1", "CP2"):
+        await Controls(hass, entry, name, 1).sees(lambda view: view.worst_case_a == 0.0)
+    await line.begin()
+    return line
 
 
 async def unplug(point: ChargePoint, transaction_id: int, connector: int = 1, register_wh: int = 1000) -> None:

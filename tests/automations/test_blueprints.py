@@ -1,5 +1,6 @@
 """Blueprints are ones to Home Assistant, and the automations made of them do what they say."""
 
+import asyncio
 import shutil
 from datetime import timedelta
 from pathlib import Path
@@ -8,10 +9,12 @@ from typing import Any
 import pytest
 from homeassistant.components.automation.config import AUTOMATION_BLUEPRINT_SCHEMA
 from homeassistant.components.blueprint.models import Blueprint
+from homeassistant.config_entries import ConfigSubentryData
 from homeassistant.const import EVENT_HOMEASSISTANT_STARTED
-from homeassistant.core import CoreState, HomeAssistant, ServiceCall
+from homeassistant.core import CoreState, HomeAssistant, ServiceCall, SupportsResponse, callback
 from homeassistant.setup import async_setup_component
 from homeassistant.util import dt as dt_util
+from homeassistant.util.json import JsonValueType
 from homeassistant.util.yaml import load_yaml_dict
 from pytest_homeassistant_custom_component.common import MockConfigEntry, async_fire_time_changed, async_mock_service
 
@@ -19,7 +22,7 @@ from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
-from .stage import Circuit, lose_meter, metered_site, narrow_site, unplug
+from .stage import Circuit, lose_meter, metered_site, narrow_site, queue, unplug
 
 FOLDER = Path(__file__).parents[2] / "blueprints" / "automation" / "charge_cluster"
 FILES = sorted(path.name for path in FOLDER.iterdir())
@@ -44,8 +47,23 @@ async def made_of(hass: HomeAssistant, name: str, **inputs: Any) -> list[Service
     return told
 
 
+async def switched_off(hass: HomeAssistant) -> None:
+    """Switch the automation off, so that it waits for no time any more."""
+    await hass.services.async_call("automation", "turn_off", {"entity_id": "automation.a"}, blocking=True)
+
+
 def test_they_are_all_known_here() -> None:
-    assert FILES == ["load_limited.yaml", "meter_stale.yaml", "pause_by_schedule.yaml", "session_ended.yaml"]
+    assert FILES == [
+        "ask_about_card.yaml",
+        "charge_for_trips.yaml",
+        "fleet_nights.yaml",
+        "load_limited.yaml",
+        "meter_stale.yaml",
+        "pause_by_schedule.yaml",
+        "ready.yaml",
+        "session_ended.yaml",
+        "session_news.yaml",
+    ]
 
 
 @pytest.mark.parametrize("name", FILES)
@@ -83,6 +101,21 @@ async def test_a_session_that_ended_is_told_with_its_energy(hass: HomeAssistant,
     assert call.data["message"] == "Connector 1: 1.1 kWh in 0 h 0 min"
 
 
+async def test_a_session_that_ended_is_told_with_its_cost_where_there_are_prices(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    flat = ConfigSubentryData(
+        data={"kind": "bands", "price": 0.3, "bands": []}, subentry_type="tariff", title="Flat", unique_id=None
+    )
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), flat))
+    device = Controls(hass, entry, "CP1").registered("event", "session").device_id
+    told = await made_of(hass, "session_ended.yaml", charge_points={"device_id": device})
+
+    await session(hass, dial, entry, port)
+
+    assert told[0].data["message"] == "Connector 1: 1.1 kWh in 0 h 0 min, 0.33 EUR"
+
+
 async def test_a_session_with_less_than_is_worth_telling_is_not_told(hass: HomeAssistant, dial: Dial) -> None:
     entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
     device = Controls(hass, entry, "CP1").registered("event", "session").device_id
@@ -104,6 +137,67 @@ async def test_any_action_may_be_chosen(hass: HomeAssistant, dial: Dial) -> None
 
     ended = Controls(hass, entry, "CP1").state("event", "session")
     assert [call.data["text"] for call in chosen] == [f"CP1: session ended, {ended.attributes['session_id']}"]
+    assert told == []
+
+
+def said(calls: list[ServiceCall]) -> list[tuple[str, str]]:
+    """Return titles and messages."""
+    return [(call.data["title"], call.data["message"]) for call in calls]
+
+
+async def test_a_driver_is_told_that_the_car_waits_has_its_place_and_is_done(hass: HomeAssistant, dial: Dial) -> None:
+    line = await queue(hass, dial)
+    device = line.place.registered("event", "session").device_id
+    told = await made_of(hass, "session_news.yaml", charge_points={"device_id": device})
+
+    waiting = await line.wait()
+    await line.admit()
+    await line.finish()
+    await line.leave()
+
+    turns = dt_util.parse_datetime(waiting.attributes["expected_at"])
+    assert turns is not None
+    assert said(told) == [
+        (
+            "CP2: the car waits",
+            f"Connector 1: number 1 in the queue, expected to change at {dt_util.as_local(turns):%H:%M}.",
+        ),
+        ("CP2: the car has its place", "Connector 1: it charges now, or as soon as others have given way."),
+        ("CP2: the car is done", "Connector 1: 2.0 kWh."),
+    ]
+
+
+async def test_phones_are_told_what_was_chosen_of_the_connector_that_was_chosen(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    line = await queue(hass, dial)
+    device = line.place.registered("event", "session").device_id
+    sent = async_mock_service(hass, "notify", "send_message")
+    told = await made_of(
+        hass,
+        "session_news.yaml",
+        charge_points={"device_id": device},
+        connector=1,
+        about=["waiting", "ended"],
+        phones=["notify.ann", "notify.bob"],
+    )
+
+    await line.wait()
+    await line.admit()
+    await line.leave()
+
+    assert [title for title, _ in said(sent)] == ["CP2: the car waits", "CP2: the car was unplugged"]
+    assert [call.data["entity_id"] for call in sent] == [["notify.ann", "notify.bob"]] * 2
+    assert told == []
+
+
+async def test_of_another_connector_a_driver_is_told_nothing(hass: HomeAssistant, dial: Dial) -> None:
+    line = await queue(hass, dial)
+    device = line.place.registered("event", "session").device_id
+    told = await made_of(hass, "session_news.yaml", charge_points={"device_id": device}, connector=2)
+
+    await line.wait()
+
     assert told == []
 
 
@@ -195,3 +289,132 @@ async def test_a_schedule_that_changed_while_home_assistant_was_away_is_applied(
     await hass.async_block_till_done()
 
     assert connector.wished.enabled is charging
+
+
+@pytest.mark.parametrize(("button", "status"), [("ACCEPT", "Accepted"), ("REFUSE", "Invalid")])
+async def test_a_phone_is_asked_about_a_card_and_decides(
+    hass: HomeAssistant, dial: Dial, button: str, status: str
+) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), authorisation="known_or_ask"))
+    entity = Controls(hass, entry, "CP1").registered("event", "card")
+    asked: asyncio.Future[ServiceCall] = hass.loop.create_future()
+
+    @callback
+    def send(call: ServiceCall) -> None:
+        asked.set_result(call)
+
+    hass.services.async_register("notify", "mobile_app_ann", send)
+    await made_of(
+        hass,
+        "ask_about_card.yaml",
+        charge_points={"entity_id": entity.entity_id},
+        phones=["notify.mobile_app_ann"],
+    )
+    point = await dial(port, "CP1")
+
+    waiting = asyncio.ensure_future(point.tell("Authorize", {"idTag": "04EE11223344"}))
+    async with asyncio.timeout(30):
+        question = (await asked).data
+    for _ in range(100):  # the automation begins to wait
+        await asyncio.sleep(0)
+    chosen = next(each["action"] for each in question["data"]["actions"] if button in each["action"])
+    hass.bus.async_fire("mobile_app_notification_action", {"action": chosen})
+
+    assert (await waiting)[2]["idTagInfo"]["status"] == status
+    assert question["title"] == "CP1: may this card charge?"
+    assert question["message"] == "A card that nobody is known by (…44)"
+
+
+async def test_a_car_that_cannot_be_ready_is_told_at_once_and_one_that_is_ready_when_it_is(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    charge_point, connector = Controls(hass, entry, "CP1"), Controls(hass, entry, "CP1", 1)
+    event = charge_point.registered("event", "session")
+    told = await made_of(hass, "ready.yaml", charge_points={"entity_id": event.entity_id}, connector=1)
+    point = await dial(port, "CP1")
+    transaction_id = await plug_in_and_charge(point)
+    await connector.sees(lambda view: view.session is not None)
+
+    leaves = dt_util.utcnow() + timedelta(hours=1)
+    entry.runtime_data.site.wish_session(connector.prefix, departure_at=leaves.timestamp(), wanted_wh=40_000.0)
+    impossible = await charge_point.until(
+        "event", "session", lambda state: state.attributes["event_type"] == "impossible"
+    )
+    entry.runtime_data.site.wish_session(connector.prefix, wanted_wh=2000.0)
+    for register_wh in (1000, 3000):
+        await point.measure([*sampled(L1=7, L2=7, L3=7), energy(register_wh)], 1, transaction_id)
+    await charge_point.until("event", "session", lambda state: state.attributes["event_type"] == "done")
+    await hass.async_block_till_done()
+
+    possible_at = dt_util.parse_datetime(impossible.attributes["possible_at"])
+    assert possible_at is not None
+    missing = f"{impossible.attributes['shortfall_kwh']:.1f} kWh will be missing"
+    assert said(told) == [
+        (
+            "CP1: the car will not be ready in time",
+            f"Connector 1: {missing}, possible by {dt_util.as_local(possible_at):%H:%M}.",
+        ),
+        ("CP1: the car is ready", "Connector 1: 2.0 kWh."),
+    ]
+
+
+async def test_the_next_trip_of_a_calendar_is_the_departure(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    connector = Controls(hass, entry, "CP1", 1)
+    now = dt_util.now().replace(microsecond=0)
+    starts = [now + timedelta(hours=9), now + timedelta(hours=3), now - timedelta(hours=1)]
+    events: list[JsonValueType] = [
+        {"start": at.isoformat(), "end": (at + timedelta(hours=2)).isoformat()} for at in starts
+    ]
+    events.append({"start": f"{now:%Y-%m-%d}", "end": f"{now + timedelta(days=1):%Y-%m-%d}"})
+    asked = async_mock_service(
+        hass,
+        "calendar",
+        "get_events",
+        response={"calendar.trips": {"events": events}},
+        supports_response=SupportsResponse.ONLY,
+    )
+    device = connector.registered("sensor", "status").device_id
+    await made_of(hass, "charge_for_trips.yaml", trips="calendar.trips", place=device, energy=30)
+
+    hass.states.async_set("calendar.trips", "off")
+    await hass.async_block_till_done()
+    assert asked == []
+
+    await plug_in_and_charge(await dial(port, "CP1"))
+    await connector.sees(lambda view: view.session is not None)
+    hass.states.async_set("calendar.trips", "on")
+    await hass.async_block_till_done()
+
+    session = entry.runtime_data.site.connectors[connector.prefix].session
+    assert (session.wish.departure_at, session.wish.wanted_wh) == (starts[1].timestamp(), 30_000.0)
+    await switched_off(hass)
+
+
+@pytest.mark.parametrize(
+    ("evening", "morning", "mode"),
+    [
+        ("00:00:00", "23:59:59", "smart"),
+        ("00:00:01", "00:00:00", "smart"),
+        ("23:59:58", "23:59:59", "as_the_site"),
+    ],
+)
+async def test_a_fleet_is_charged_otherwise_at_night(
+    hass: HomeAssistant, evening: str, morning: str, mode: str
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1"), a_charge_point("CP2")))
+    one, two = (Controls(hass, entry, name, 1) for name in ("CP1", "CP2"))
+    await two.enable("select", "mode")
+    await one.enable("select", "mode")
+    await one.ask("select", "mode", "select_option", option="off_peak")
+    hass.set_state(CoreState.starting)
+    place = one.registered("select", "mode").entity_id
+    await made_of(hass, "fleet_nights.yaml", places=[place], evening=evening, morning=morning)
+
+    hass.set_state(CoreState.running)
+    hass.bus.async_fire(EVENT_HOMEASSISTANT_STARTED)
+    await hass.async_block_till_done()
+
+    assert (one.state("select", "mode").state, two.state("select", "mode").state) == (mode, "as_the_site")
+    await switched_off(hass)

@@ -9,11 +9,12 @@ from homeassistant.helpers import entity_registry as er
 from homeassistant.util import dt as dt_util
 from pytest_homeassistant_custom_component.common import async_fire_time_changed
 
+from custom_components.charge_cluster.ledger.drivers import DriverRecord
 from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
-from .stage import Circuit, automate, lose_meter, metered_site, narrow_site, show_meter, targets, unplug
+from .stage import Circuit, automate, lose_meter, metered_site, narrow_site, queue, show_meter, targets, unplug
 
 SESSION = {name: f"{{{{ trigger.{name} }}}}" for name in ("connector", "session_id", "energy_kwh", "duration_s")}
 WAYS = ("entity", "device", "area", "label")
@@ -49,6 +50,29 @@ async def test_a_session_is_told_to_automations(hass: HomeAssistant, dial: Dial,
     assert (first["connector"], first["energy_kwh"], first["duration_s"]) == (2, 0.0, 0)
     assert (last["connector"], last["energy_kwh"]) == (2, 0.056)
     assert last["duration_s"] == ended.attributes["duration_s"]
+
+
+async def test_a_session_that_waits_gets_its_place_and_is_done_is_told_to_automations(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    line = await queue(hass, dial)
+    target = {"entity_id": line.place.registered("event", "session").entity_id}
+    kinds = ("session_waiting", "session_admitted", "session_done")
+    told = await automate(
+        hass,
+        triggers=[trigger(kind, target) for kind in kinds],
+        data={"trigger": "{{ trigger.platform }}", **SESSION, "place": "{{ trigger.queue_position }}"},
+    )
+
+    waiting = await line.wait()
+    await line.admit()
+    await line.finish()
+
+    calls = [dict(call.data) for call in told]
+    assert [call["trigger"] for call in calls] == [f"charge_cluster.{kind}" for kind in kinds]
+    assert [call["place"] for call in calls] == [1, None, None]
+    assert {call["session_id"] for call in calls} == {waiting.attributes["session_id"]}
+    assert calls[-1]["energy_kwh"] == 2.0
 
 
 async def test_what_is_not_ours_is_not_told(hass: HomeAssistant, dial: Dial) -> None:
@@ -194,3 +218,27 @@ async def test_what_is_listened_to_is_enabled_and_found_on_its_device(hass: Home
     for key in ("limited", "stale"):
         registered = Circuit(hass, entry).registered("binary_sensor", key)
         assert (registered.disabled, registered.entity_category) == (False, None)
+
+
+async def test_cards_are_told_to_automations(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), authorisation="known"))
+    await entry.runtime_data.installation.ledger.drivers.put(DriverRecord(id_tag="04AABBCC", name="Ann"))
+    target = {"entity_id": Controls(hass, entry, "CP1").registered("event", "card").entity_id}
+    told = await automate(
+        hass,
+        triggers=[trigger("card_accepted", target), trigger("card_refused", target)],
+        data={
+            "trigger": "{{ trigger.platform }}",
+            **{name: f"{{{{ trigger.{name} }}}}" for name in ("driver", "card", "answer")},
+        },
+    )
+    point = await dial(port, "CP1")
+
+    await point.tell("Authorize", {"idTag": "04AABBCC"})
+    await point.tell("Authorize", {"idTag": "04EE1122"})
+    await hass.async_block_till_done()
+
+    assert [dict(call.data) for call in told] == [
+        {"trigger": "charge_cluster.card_accepted", "driver": "Ann", "card": "…CC", "answer": "accepted"},
+        {"trigger": "charge_cluster.card_refused", "driver": None, "card": "…22", "answer": "unknown"},
+    ]

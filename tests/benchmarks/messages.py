@@ -11,7 +11,9 @@ import orjson
 FIRST_AMPS = 10.0
 
 
-def meter_values(number: int, transaction_id: int, at: float, *, amps: float | None = None) -> list[Any]:
+def meter_values(
+    number: int, transaction_id: int, at: float, *, amps: float | None = None, connector: int = 1
+) -> list[Any]:
     """Return a CALL about the time `at`, different from number to number as real ones are; its id is the number."""
     if amps is None:
         amps = FIRST_AMPS + number % 60 / 10
@@ -24,7 +26,7 @@ def meter_values(number: int, transaction_id: int, at: float, *, amps: float | N
         _value("Temperature", f"{30 + number % 9}.5", "Celsius"),
     ]
     payload = {
-        "connectorId": 1,
+        "connectorId": connector,
         "transactionId": transaction_id,
         "meterValue": [{"timestamp": stamp(at), "sampledValue": sampled}],
     }

@@ -41,7 +41,9 @@ class Row:
     value: float
     unit: str
     target: float | None = None
-    """The most that it should be, in the same unit."""
+    """The most that it should be, in the same unit; the least, where more is better."""
+    at_least: bool = False
+    """Whether more is better."""
     ratio: float | None = None
     """How many times the reference of the same run it is."""
     note: str = ""
@@ -53,7 +55,8 @@ class Row:
         """Return how it stands to its target."""
         if self.target is None:
             return Verdict.SHOWN
-        return Verdict.MET if self.value <= self.target else Verdict.MISSED
+        met = self.value >= self.target if self.at_least else self.value <= self.target
+        return Verdict.MET if met else Verdict.MISSED
 
 
 def this_machine() -> dict[str, str | int]:
@@ -129,7 +132,7 @@ def _cells(row: Row) -> tuple[str, ...]:
         row.subject,
         row.figure,
         f"{_number(row.value)} {row.unit}",
-        "" if row.target is None else f"≤ {row.target:g} {row.unit}",
+        "" if row.target is None else f"{'≥' if row.at_least else '≤'} {row.target:g} {row.unit}",
         "" if row.verdict is Verdict.SHOWN else row.verdict.value,
         "" if row.ratio is None else f"{row.ratio:.2f}",
         "; ".join([*(f"{name} {_number(value)}" for name, value in row.also.items()), *filter(None, [row.note])]),

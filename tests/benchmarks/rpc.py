@@ -13,7 +13,8 @@ from statistics import median
 from custom_components.charge_cluster.ocpp.frames import Call, encode_result, parse
 from custom_components.charge_cluster.ocpp.pacing import Allowance
 from custom_components.charge_cluster.ocpp.rpc import RpcLink
-from custom_components.charge_cluster.ocpp.v16.conversation import Conversation16, Services
+from custom_components.charge_cluster.ocpp.standing import Services
+from custom_components.charge_cluster.ocpp.v16.conversation import Conversation16
 from tests.ocpp.surroundings import SettableClock, Tags
 
 from .measuring import cpu_ms, percentile, undisturbed
@@ -23,7 +24,7 @@ from .progress import say
 from .report import Row
 from .servers import SERVERS, CentralServer, CountingJournal
 
-NAME = "rpc"
+NAME = "ocpp"
 TARGET_MS = 0.25
 FLOOR = "bare"
 OURS = "central"
@@ -90,7 +91,7 @@ def measure(extent: Extent) -> Iterator[Row]:
 
 def _alone(floor_ms: float, extent: Extent) -> Iterator[Row]:
     """Yield the figures of the layer without sockets, at the pace of the servers and back to back."""
-    say("rpc: without sockets")
+    say("ocpp: without sockets")
     calls = frames(extent.messages, transaction_id=1, spacing_s=1 / extent.rate_per_s)
     paced_ms = asyncio.run(_without_sockets(calls, pause_s=1 / extent.rate_per_s))
     yield _row("RpcLink and handlers, no socket", "CPU per message, at that pace", paced_ms, floor_ms)
@@ -141,13 +142,13 @@ async def _compete(extent: Extent) -> Sequence[Contender]:
             await _set_up(one, extent)
         for number in range(extent.rounds):
             for one in contenders:
-                say(f"rpc: {SUBJECTS[one.kind]}, round {number + 1} of {extent.rounds}")
+                say(f"ocpp: {SUBJECTS[one.kind]}, round {number + 1} of {extent.rounds}")
                 await _round(one, extent)
         return contenders
 
 
 async def _set_up(one: Contender, extent: Extent) -> None:
-    say(f"rpc: {SUBJECTS[one.kind]}, dialling in")
+    say(f"ocpp: {SUBJECTS[one.kind]}, dialling in")
     identities = [f"CP{number}" for number in range(extent.charge_points)]
     started = await one.server.ask(ask="start", identities=identities)
     await one.charge_points.ask(ask="connect", port=started["port"], identities=identities)

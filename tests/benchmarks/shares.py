@@ -1,21 +1,24 @@
-"""How long exact shares take, and how exact they are."""
+"""How long exact shares take, how exact they are, and what rules of sharing come to in a staff car park."""
 
 from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 
 from custom_components.charge_cluster.engine.allocation import fair_shares
 
+from . import staff_shares
 from .car_parks import CarPark, a_car_park
 from .measuring import timed
 from .oracle import OutOfPatience, bottleneck_gap_a, shares_by_lp
 from .progress import say
 from .report import Row
+from .staff_shares import NAME
 
-NAME = "shares"
+__all__ = ["NAME", "QUICK", "Extent", "measure"]
+
 TARGET_MS = 10.0
 TARGET_CONNECTORS = 1000
 TARGET_DEVIATION_A = 1e-9
@@ -31,9 +34,10 @@ class Extent:
     repeats: int = 20
     """Calls for each car park."""
     lp_patience_s: float = 60.0
+    staff: staff_shares.Extent = field(default_factory=staff_shares.Extent)
 
 
-QUICK = Extent(connectors=(6, 12), seeds=1, repeats=3, lp_patience_s=10.0)
+QUICK = Extent(connectors=(6, 12), seeds=1, repeats=3, lp_patience_s=10.0, staff=staff_shares.QUICK)
 
 
 def measure(extent: Extent) -> Iterator[Row]:
@@ -43,6 +47,7 @@ def measure(extent: Extent) -> Iterator[Row]:
         parks = [a_car_park(connectors, seed) for seed in range(extent.seeds)]
         yield from _time_of_shares(parks, connectors, extent)
         yield from _exactness(parks, connectors, extent)
+    yield from staff_shares.measure(extent.staff)
 
 
 def _time_of_shares(parks: list[CarPark], connectors: int, extent: Extent) -> Iterator[Row]:

@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Callable, Coroutine
 from dataclasses import replace
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
@@ -13,10 +13,15 @@ from custom_components.charge_cluster.chargers import (
     ChargerOffline,
     ConnectorStatus,
     DrawSample,
+    HeldBack,
     LimitForm,
     LimitOrder,
     LimitOutcome,
+    NeedsTold,
     OperationRefused,
+    Quirk,
+    QuirkShown,
+    StrangerSeen,
     TransactionStarted,
     TransactionStopped,
     WentOffline,
@@ -25,9 +30,18 @@ from custom_components.charge_cluster.chargers import (
 )
 from custom_components.charge_cluster.chargers.ocpp import OcppCharger
 from custom_components.charge_cluster.engine.model import VehicleState
-from custom_components.charge_cluster.ocpp.conversation import Terminals
+from custom_components.charge_cluster.ocpp.conversation import (
+    ChargingNeeds,
+    Conversation,
+    DeviceFacts,
+    LimitFromOutside,
+    Report,
+    Terminals,
+)
+from custom_components.charge_cluster.ocpp.experience import ABLE, UNABLE
 from tests.ocpp.charge_point import ChargePoint, energy, limits_of, sampled
 from tests.ocpp.stage import Stage, virtually as on_stage
+from tests.ocpp.test_experience import Memory
 
 CONNECTOR = Terminals(connector=1, phases=3, minimum_a=6, maximum_a=32)
 
@@ -88,6 +102,152 @@ def virtually(
     play.__name__ = story.__name__
     play.__module__ = story.__module__
     return on_stage(play)
+
+
+# -- 0 A that ends transactions -----------------------------------------------------------------------------------
+
+
+async def paused_to_death(scene: Scene, transaction: int, reason: str | None = None, after_s: float = 5.0) -> None:
+    """Tell 0 A, upon which the charge point ends its transaction and says that the vehicle is still there."""
+    assert await scene.order(0) is LimitOutcome.ACCEPTED
+    await asyncio.sleep(after_s)
+    more: dict[str, Any] = {} if reason is None else {"reason": reason}
+    await scene.point.stop(transaction, **more)
+    await scene.status("Finishing")
+
+
+@virtually
+async def test_who_was_ended_by_0_a_still_wants_and_is_started_again_when_there_is_current(scene: Scene) -> None:
+    await scene.status("Charging")
+    transaction = await scene.start()
+    await scene.order(10)
+    await paused_to_death(scene, transaction)
+    assert scene.vehicle() is VehicleState.WANTS
+    assert scene.point.calls("RemoteStartTransaction") == []
+    await scene.charger.provision_fallback(1, 0)
+    assert await scene.order(8) is LimitOutcome.ACCEPTED
+    await scene.stage.settle()
+    assert scene.point.calls("RemoteStartTransaction") == [{"connectorId": 1, "idTag": "TAG1"}]
+    await scene.order(8)
+    await scene.stage.settle()
+    assert len(scene.point.calls("RemoteStartTransaction")) == 1
+    await scene.point.start(meter=3000)
+    await scene.stage.settle()
+    assert scene.limits()[-1] == 8
+
+
+@virtually
+async def test_a_charge_point_that_does_not_start_again_is_not_asked_for_ever(scene: Scene) -> None:
+    await scene.status("Charging")
+    transaction = await scene.start()
+    await paused_to_death(scene, transaction)
+    await scene.charger.provision_fallback(1, 0)
+    for _ in range(10):
+        await scene.order(8)
+        await asyncio.sleep(50)
+    assert len(scene.point.calls("RemoteStartTransaction")) == 3
+    await scene.order(8)
+    assert scene.vehicle() is not VehicleState.WANTS
+
+
+def zero_quirks(scene: Scene) -> list[bool]:
+    """Return whether it was said to be gone, each time that it was told of."""
+    return [event.gone for event in scene.heard(QuirkShown) if event.quirk is Quirk.ZERO_ENDS_TRANSACTIONS]
+
+
+@virtually
+async def test_twice_in_a_row_is_told_and_a_pause_that_is_outlived_ends_it(scene: Scene) -> None:
+    await scene.status("Charging")
+    for number in (1, 2):
+        transaction = await scene.point.start(meter=1000 * number)
+        await scene.stage.settle()
+        await scene.order(10)
+        await paused_to_death(scene, transaction)
+        assert zero_quirks(scene) == [False] * (number - 1)
+        await scene.status("Charging")
+    await scene.point.start(meter=5000)
+    await scene.stage.settle()
+    await scene.order(0)
+    await asyncio.sleep(90)
+    await scene.order(10)
+    assert zero_quirks(scene) == [False, True]
+
+
+@on_stage
+async def test_what_others_of_the_model_make_of_0_a_is_known_after_a_restart(stage: Stage) -> None:
+    memory = Memory()
+    stage.services = replace(stage.services, memory=memory)
+    stage.restart()
+    scene = Scene(stage, await stage.booted())
+    await scene.status("Charging")
+    for number in (1, 2):
+        transaction = await scene.point.start(meter=1000 * number)
+        await stage.settle()
+        await scene.order(10)
+        await paused_to_death(scene, transaction)
+        await scene.status("Charging")
+    await scene.charger.close()
+    assert memory.found["Sample|One|1.2"]["zero"] == UNABLE
+
+    stage.restart()
+    scene = Scene(stage, await stage.connect())
+    await scene.point.boot()
+    await stage.settle()
+    assert zero_quirks(scene) == [False]
+    await scene.start()
+    await scene.order(0)
+    await asyncio.sleep(90)
+    await scene.order(10)
+    assert zero_quirks(scene) == [False, True]
+    assert memory.found["Sample|One|1.2"]["zero"] == ABLE
+    await scene.charger.close()
+
+
+@pytest.mark.parametrize(
+    ("reason", "after_s"),
+    [("Remote", 5.0), ("Local", 5.0), ("EVDisconnected", 5.0), ("PowerLoss", 5.0), (None, 90.0)],
+    ids=["remote", "local", "unplugged", "outage", "much later"],
+)
+def test_an_end_that_has_another_reason_is_none_of_its_doing(reason: str | None, after_s: float) -> None:
+    @virtually
+    async def story(scene: Scene) -> None:
+        await scene.status("Charging")
+        transaction = await scene.start()
+        await paused_to_death(scene, transaction, reason, after_s)
+        assert scene.vehicle() is not VehicleState.WANTS
+        await scene.order(8)
+        await scene.stage.settle()
+        assert scene.point.calls("RemoteStartTransaction") == []
+
+    story()
+
+
+@virtually
+async def test_the_next_vehicle_is_not_started_for_the_driver_of_the_one_before(scene: Scene) -> None:
+    await scene.status("Charging")
+    transaction = await scene.start()
+    await paused_to_death(scene, transaction)
+    await scene.status("Available")
+    await scene.status("Preparing")
+    await scene.charger.provision_fallback(1, 0)
+    await scene.order(8)
+    await asyncio.sleep(60)
+    assert scene.point.calls("RemoteStartTransaction") == []
+
+
+@on_stage
+async def test_a_charge_point_whose_limits_have_no_end_is_told_of(stage: Stage) -> None:
+    keys = {"ChargingScheduleMaxPeriods": "1", "ChargeProfileMaxStackLevel": "0"}
+    entries = [{"key": key, "readonly": True, "value": value} for key, value in keys.items()]
+    point = await stage.booted(GetConfiguration=lambda _: {"configurationKey": entries})
+    scene = Scene(stage, point)
+    await scene.status("Charging")
+    await scene.start()
+    await scene.order(10, 6)
+    assert scene.heard(QuirkShown) == [QuirkShown(connector=1, quirk=Quirk.LIMITS_WITHOUT_END)]
+    later: list[ChargerEvent] = []
+    scene.charger.listen(later.append)
+    assert QuirkShown(connector=1, quirk=Quirk.LIMITS_WITHOUT_END) in later
 
 
 # -- what it tells ------------------------------------------------------------------------------------------------
@@ -157,12 +317,68 @@ async def test_an_end_that_nobody_told_is_presumed_and_the_real_one_is_late(scen
 
 
 @virtually
-async def test_a_connector_that_is_not_configured_is_ignored_until_it_is(scene: Scene) -> None:
+async def test_a_connector_that_is_not_configured_is_told_of_and_held_at_nothing_until_it_is(scene: Scene) -> None:
     await scene.point.status(2, "Charging")
     await scene.stage.settle()
     assert scene.heard(ConnectorStatus) == []
+    assert scene.heard(StrangerSeen) == [StrangerSeen(connector=2)]
+    [held] = [call for call in scene.point.calls("SetChargingProfile") if call["connectorId"] == 2]
+    assert held["csChargingProfiles"]["chargingProfilePurpose"] == "TxDefaultProfile"
+    assert limits_of(held["csChargingProfiles"]) == [(0, 0.0)]
     scene.charger.reconfigure([CONNECTOR, Terminals(connector=2)], start_tag=None)
     assert [event.connector for event in scene.heard(ConnectorStatus)] == [2]
+    later: list[ChargerEvent] = []
+    scene.charger.listen(later.append)
+    assert not any(isinstance(event, StrangerSeen) for event in later)
+
+
+@virtually
+async def test_a_transaction_at_a_connector_that_is_not_configured_gets_nothing(scene: Scene) -> None:
+    await scene.point.status(2, "Preparing")
+    await scene.stage.settle()
+    transaction = await scene.point.start(connector=2)
+    await scene.stage.settle()
+    [held] = scene.point.profiles("TxProfile")
+    assert held["transactionId"] == transaction
+    assert {limit for _, limit in limits_of(held)} == {0.0}
+    assert scene.heard(TransactionStarted) == []
+
+
+@virtually
+async def test_a_connector_that_is_not_configured_and_draws_all_the_same_is_told_so_again(scene: Scene) -> None:
+    async def draws(amps: float) -> None:
+        await scene.point.measure([*sampled(L1=amps, L2=amps, L3=amps)], connector=2)
+        await scene.stage.settle()
+
+    await draws(0.0)
+    await draws(9.0)
+    await draws(9.0)
+    defaults = len(scene.point.profiles("TxDefaultProfile"))
+    await asyncio.sleep(61)
+    await draws(8.0)
+    await draws(0.0)
+    assert [event.drawn_a for event in scene.heard(StrangerSeen)] == [0.0, 9.0, 0.0]
+    assert len(scene.point.profiles("TxDefaultProfile")) == defaults  # it is known to hold that already
+    assert scene.heard(DrawSample) == []
+
+
+@virtually
+async def test_after_a_boot_a_connector_that_is_not_configured_is_told_again(scene: Scene) -> None:
+    await scene.point.status(2, "Available")
+    await scene.stage.settle()
+    await scene.point.boot()
+    await scene.stage.settle()
+    held = [call for call in scene.point.calls("SetChargingProfile") if call["connectorId"] == 2]
+    assert len(held) == 2
+
+
+@virtually
+async def test_a_connector_that_is_not_configured_any_more_is_held_at_nothing(scene: Scene) -> None:
+    await scene.status("Charging")
+    scene.charger.reconfigure([Terminals(connector=2)], start_tag=None)
+    await scene.stage.settle()
+    assert scene.heard(StrangerSeen) == [StrangerSeen(connector=1)]
+    assert limits_of(scene.point.profiles("TxDefaultProfile")[-1]) == [(0, 0.0)]
 
 
 @virtually
@@ -300,6 +516,15 @@ async def test_a_running_transaction_is_limited(scene: Scene) -> None:
 
 
 @virtually
+async def test_an_order_for_one_phase_is_worded_so(scene: Scene) -> None:
+    await scene.status("Charging")
+    await scene.start()
+    assert await scene.charger.apply_limit(1, replace(order(8, 6), phases=1)) is LimitOutcome.ACCEPTED
+    periods = scene.point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingSchedulePeriod"]
+    assert [(period["limit"], period["numberPhases"]) for period in periods] == [(8, 1), (6, 3)]
+
+
+@virtually
 async def test_an_order_in_another_form_is_worded_otherwise_and_so_are_those_after_it(scene: Scene) -> None:
     await scene.status("Charging")
     await scene.start()
@@ -318,6 +543,39 @@ async def test_what_it_says_that_it_offers_is_told(scene: Scene) -> None:
     assert scene.heard(DrawSample)[-1].offered_a == 13
     await scene.draws(7)
     assert scene.heard(DrawSample)[-1].offered_a is None
+
+
+class Teller:
+    """A conversation that tells what a test wants told, whatever version it would be in."""
+
+    identity, online, device, expiry_error_s = "CP1", True, DeviceFacts(), 0.0
+
+    def __init__(self) -> None:
+        self.tell: Callable[[Report], None] = lambda _: None
+
+    def listen(self, listener: Callable[[Report], None]) -> Callable[[], None]:
+        self.tell = listener
+        return lambda: None
+
+    def describe(self, terminals: Terminals) -> None: ...
+
+
+def test_what_a_vehicle_needs_and_who_holds_it_back_is_told_of_connectors_that_are_configured() -> None:
+    teller, events = Teller(), list[ChargerEvent]()
+    charger = OcppCharger(cast("Conversation", teller), [CONNECTOR])
+    charger.listen(events.append)
+    events.clear()
+    for connector in (1, 2):
+        teller.tell(ChargingNeeds(connector=connector, departure_at=5.0, energy_wh=7.0, most_a=16.0, phases=3))
+    for connector in (0, 1, 2):
+        teller.tell(LimitFromOutside(connector=connector, source="SO", limit_w=4200.0))
+    teller.tell(LimitFromOutside(connector=0, source="SO", ended=True))
+    assert events == [
+        NeedsTold(connector=1, departure_at=5.0, energy_wh=7.0, most_a=16.0, phases=3),
+        HeldBack(connector=0, source="SO", limit_w=4200.0),
+        HeldBack(connector=1, source="SO", limit_w=4200.0),
+        HeldBack(connector=0, source="SO", ended=True),
+    ]
 
 
 @virtually

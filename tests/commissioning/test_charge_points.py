@@ -227,6 +227,20 @@ def test_a_charge_point_that_ignores_limits_fails_and_does_not_prove_a_settling_
     play(a_stage(loop), story)
 
 
+def test_the_minimum_is_looked_for_among_the_currents_that_a_charge_point_knows(loop: VirtualLoop) -> None:
+    async def story(stage: Stage) -> None:
+        [point] = stage.settings.charge_points
+        listed = replace(point, steps_a=(6.0, 8.0, 10.0, 13.0, 16.0))
+        await stage.site.apply(replace(stage.settings, charge_points=(listed,)))
+        stage.truth.plug("P1", CarSpec(name="hungry", maximum_a=16.0, minimum_a=9.0))
+        stage.chargers["P1"].plugged()
+        await stage.run(30)
+        found = await stage.commission("p1/1", Check.MINIMUM)
+        assert found[Check.MINIMUM].figures["minimum_a"] == 10.0
+
+    play(a_stage(loop), story)
+
+
 def test_a_vehicle_that_needs_more_than_the_configured_minimum_is_told(loop: VirtualLoop) -> None:
     async def story(stage: Stage) -> None:
         stage.truth.plug("P1", CarSpec(name="hungry", maximum_a=16.0, minimum_a=8.0))

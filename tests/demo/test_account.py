@@ -4,7 +4,15 @@ from typing import Any
 
 import pytest
 
-from scripts.demo_site.account import REACTION_S, errors_logged, faults_of, jumps, table_of
+from scripts.demo_site.account import (
+    REACTION_S,
+    SESSIONS_SHOWN,
+    errors_logged,
+    faults_of,
+    jumps,
+    sessions_of,
+    table_of,
+)
 from simulator.building import LoadChange, LoadProgramme
 
 
@@ -121,3 +129,34 @@ def test_errors_of_ours_are_those_of_our_loggers_and_those_with_our_code_in_thei
     assert [error.splitlines()[0].rpartition("] ")[2] for error in errors] == ["Update failed", "something wrong"]
     assert errors[0].endswith("KeyError: 'x'")
     assert warnings == 1
+
+
+def a_session(car: str, wanted_kwh: float, delivered_kwh: float, starts: int) -> dict[str, Any]:
+    return {
+        "car": car,
+        "outlet": "CP-A01/1",
+        "wanted_kwh": wanted_kwh,
+        "delivered_kwh": delivered_kwh,
+        "starts": starts,
+        "phase_switches": 1,
+    }
+
+
+def test_what_each_car_wanted_and_got_is_told_with_how_often_it_was_switched() -> None:
+    sessions = [a_session("blue", 20.0, 15.0, 2), a_session("full", 0.0, 0.0, 0)]
+    energy = {"wanted_kwh": 20.0, "delivered_kwh": 15.0}
+    _, _, blue, full, total = sessions_of({"sessions": sessions, "energy": energy})
+    assert blue.split() == ["blue", "CP-A01/1", "20.0", "15.0", "75", "%", "2", "1"]
+    assert full.split() == ["full", "CP-A01/1", "0.0", "0.0", "–", "0", "1"]
+    assert total == "15.0 of 20.0 kWh wanted, 1.0 starts a session"
+
+
+def test_a_long_run_tells_of_its_first_sessions_one_by_one() -> None:
+    sessions = [a_session(f"car {number}", 1.0, 1.0, 1) for number in range(SESSIONS_SHOWN + 3)]
+    rows = sessions_of({"sessions": sessions, "energy": {"wanted_kwh": 63.0, "delivered_kwh": 63.0}})
+    assert len(rows) == SESSIONS_SHOWN + 4
+    assert rows[-2] == "… and 3 more"
+
+
+def test_without_sessions_there_is_no_table_of_them() -> None:
+    assert sessions_of({"sessions": [], "energy": {"wanted_kwh": 0.0, "delivered_kwh": 0.0}}) == []

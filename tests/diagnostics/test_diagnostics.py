@@ -158,8 +158,9 @@ async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessio
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
     await plug_in_and_charge(point)
-    await connector.set_number("cap", 10.0)
-    await held_to(point, 10.0)
+    await connector.set_number("cap", 6.0)
+    await held_to(point, 6.0)
+    await connector.sees(lambda view: view.limit_a == 6.0 and view.fallback_confirmed)
 
     told = await of_entry(hass, hass_client, entry)
 
@@ -168,13 +169,13 @@ async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessio
     assert told["ledger"]["files"]["ledger.db"] > 0
     assert told["settings"]["listener"] == {"host": REDACTED, "port": port}
     assert {circuit["name"] for circuit in told["settings"]["circuits"]} == {"Depot", "Board"}
-    assert told["wishes"][connector.prefix]["cap_a"] == 10.0
+    assert told["wishes"][connector.prefix]["cap_a"] == 6.0
     assert told["circuits"]["supply"]["if_all_dies_a"] == [20.0, 20.0, 20.0]
     assert told["circuits"]["supply"]["exposure"]["device"] == "C63"
     assert told["charge_points"][connector.charge_point_id]["identity"]["firmware"] == "1.2"
-    assert told["connectors"][connector.prefix]["limit_a"] == 10.0
+    assert told["connectors"][connector.prefix]["limit_a"] == 6.0
     assert told["connectors"][connector.prefix]["session"]["id_tag"] == REDACTED
-    assert 10.0 in {limit["limit_a"] for limit in told["limits"]}
+    assert 6.0 in {limit["limit_a"] for limit in told["limits"]}
 
 
 async def test_a_device_tells_of_itself_only(hass: HomeAssistant, hass_client: ClientSessionGenerator) -> None:

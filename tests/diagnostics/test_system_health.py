@@ -47,6 +47,7 @@ async def test_it_tells_of_all_sites(hass: HomeAssistant, hass_ws_client: WebSoc
     assert told == {
         "sites": 2,
         "charge_points": "1/3",
+        "security_profiles": "0: 1",
         "listener": f"ws://127.0.0.1:{first}, ws://127.0.0.1:{second}",
         "ledger": "ok",
         "schema_version": newest_schema(),
@@ -59,7 +60,7 @@ async def test_without_a_site_there_is_nothing_to_tell_of_the_ledger(
     entry = await set_up(hass, a_site(free_port()))
     assert await hass.config_entries.async_unload(entry.entry_id)
 
-    assert await health(hass, hass_ws_client) == {"sites": 0, "charge_points": "0/0"}
+    assert await health(hass, hass_ws_client) == {"sites": 0, "charge_points": "0/0", "security_profiles": "–"}
 
 
 async def test_a_ledger_that_cannot_be_read_is_told(hass: HomeAssistant, hass_ws_client: WebSocketGenerator) -> None:

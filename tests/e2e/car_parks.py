@@ -2,7 +2,7 @@
 
 from simulator import Scenario
 from simulator.building import LoadChange, LoadProgramme
-from simulator.charge_point import ChargePointSpec, ConnectorSpec
+from simulator.charge_point import ChargePointSpec, ConnectorSpec, OcppVersion
 from simulator.meter import MeterKind, MeterSpec
 from simulator.physics import CircuitSpec, OutletSpec
 from simulator.scenario import Arrival
@@ -31,11 +31,12 @@ def a_car_park(
     cars: int,
     spare: int = 0,
     sampling_s: int = 3,
+    versions: tuple[OcppVersion, ...] = (OcppVersion.V16,),
 ) -> Scenario:
     """Return a car park with its charge points in turn on two clusters and a car at each of the first.
 
-    The worst base load never comes by itself; it is what the electrician declares. Spare charge points have power and
-    dial in like the others.
+    Versions of OCPP are spoken in turn. The worst base load never comes by itself; it is what the electrician declares.
+    Spare charge points have power and dial in like the others.
     """
     total = points + spare
     identities = [f"P{number:02d}" for number in range(1, total + 1)]
@@ -69,8 +70,9 @@ def a_car_park(
                 connectors=(ConnectorSpec(number=1, outlet_id=f"{identity}/1"),),
                 sampling_s=sampling_s,
                 boot_s=1.0,
+                version=versions[number % len(versions)],
             )
-            for identity in identities
+            for number, identity in enumerate(identities)
         ),
         meters=(MeterSpec(meter_id=METER, circuit_id="supply", kind=MeterKind.SUNSPEC, latency_s=0.3),),
         arrivals=tuple(

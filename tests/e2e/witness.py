@@ -101,7 +101,7 @@ class Witness:
 
     # What is said ----------------------------------------------------------------------------------------------------
 
-    def transaction(self, identity: str) -> int | None:
+    def transaction(self, identity: str) -> int | str | None:
         """Return the id of the transaction that runs."""
         transaction = self.site.charge_points[identity].connectors[1].transaction
         return None if transaction is None else transaction.transaction_id

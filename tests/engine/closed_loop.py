@@ -25,8 +25,10 @@ from custom_components.charge_cluster.engine.model import (
     SiteModel,
     VehicleState,
 )
+from custom_components.charge_cluster.engine.needs import Need
 from custom_components.charge_cluster.engine.obedience import LimitForm
-from custom_components.charge_cluster.engine.snapshot import ConnectorFacts, Decision, Memory, Snapshot
+from custom_components.charge_cluster.engine.planned import PlannedNow
+from custom_components.charge_cluster.engine.snapshot import Command, ConnectorFacts, Decision, Memory, Snapshot
 
 STEP_S = 0.5
 WALL_AT_START = 1_800_000_000.0
@@ -49,6 +51,8 @@ class Car:
     """It takes nothing, and its charger does not say so."""
     needs_a: float = 0.0
     """It does not run on less, whatever its charger's minimum is."""
+    phantom_a: float = 0.0
+    """What flows on each phase that it does not use, by leakage and induction."""
     falls_asleep: bool = False
     """Once paused it takes nothing again before its offer was taken away a second time."""
 
@@ -70,6 +74,10 @@ class Charger:
     forms: int = 0
     """Other forms in which a limit was ordered."""
     measures: bool = True
+    switches_after_s: float | None = 0.0
+    """So long after an order for another number of phases it changes them; None: it never does."""
+    phases: list[tuple[float, int]] = field(default_factory=list)
+    """(time, phases) that it connects of those it has, newest last."""
     car: Car | None = None
     plugged_at: float = 0.0
     limit_a: float = 0.0
@@ -81,6 +89,7 @@ class Charger:
         """Let a limit run out."""
         if now >= self.expires_at:
             self.obey(self.connector.fallback_a, now, float("inf"))
+            self.use_phases(None, now)
 
     def take_form(self, form: LimitForm) -> None:
         """Take note of how a limit is worded."""
@@ -107,6 +116,15 @@ class Charger:
             return 0.0
         return min(offered, car.maximum_a, car.takes_a or offered)
 
+    def use_phases(self, phases: int | None, now: float) -> None:
+        """Take note of how many phases a limit is for."""
+        wanted = len(PHASES) if phases is None else phases
+        if self.switches_after_s is not None and wanted != (self.phases[-1][1] if self.phases else len(PHASES)):
+            self.phases.append((now + self.switches_after_s, wanted))
+
+    def _connected(self, now: float) -> int:
+        return next((phases for at, phases in reversed(self.phases) if at <= now), len(PHASES))
+
     def _pauses(self, now: float) -> int:
         """Return how often the offer of its car was taken away by now, since it was plugged in."""
         seen = [amps for at, amps in self.offers if self.plugged_at <= at <= now]
@@ -115,8 +133,11 @@ class Charger:
     def on_terminals(self, now: float) -> PhaseAmps:
         """Return what its own meter shows."""
         amps = self.drawn_a(now)
-        used = min(self.car.phases if self.car else 0, len(self.connector.rotation or PHASES))
-        return (amps if used > 0 else 0.0, amps if used > 1 else 0.0, amps if used > 2 else 0.0)
+        wired = len(self.connector.rotation or PHASES)
+        used = min(self.car.phases if self.car else 0, wired, self._connected(now))
+        phantom = self.car.phantom_a if self.car else 0.0
+        first, second, third = (amps if own < used else phantom if own < wired else 0.0 for own in PHASES)
+        return (first, second, third)
 
 
 @dataclass
@@ -125,6 +146,7 @@ class _Call:
     amps: float
     sent_at: float
     accepted: bool
+    phases: int | None = None
 
 
 @dataclass(kw_only=True)
@@ -147,6 +169,10 @@ class Stage:
     generation: MeterReading | None = None
     """What a meter of generation on the supply shows."""
     caps: Sequence[ExternalCap] = ()
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """What was reckoned of the cars that share by need."""
+    plans: dict[str, PlannedNow] = field(default_factory=dict)
+    """What is planned now of the cars that have a plan."""
     starts_at: dict[str, float] = field(default_factory=dict)
     """Moments before which a connector may not start."""
     validity_s: float = 30.0
@@ -187,6 +213,7 @@ class Stage:
         charger = self.chargers[key]
         charger.car = None
         charger.obey(charger.connector.fallback_a, self.now, float("inf"))
+        charger.use_phases(None, self.now)
         if charger.online:
             self.bounds[key] = guard.unplugged(self.bounds[key], self.now)
         self._calls[key].clear()
@@ -233,7 +260,7 @@ class Stage:
         self.memory = self.decision.memory
         self.bounds = dict(self.decision.bounds)
         for command in self.decision.commands:
-            self._send(command.connector_id, command.amps, command.reason, command.form)
+            self._send(command)
         self.now += STEP_S
 
     def snapshot(self) -> Snapshot:
@@ -255,6 +282,8 @@ class Stage:
             },
             meters={self.site.supply_id: self._reading} if self.has_meter else {},
             generation={} if self.generation is None else {self.site.supply_id: self.generation},
+            needs=self.needs,
+            plans=self.plans,
             caps=self.caps,
             validity_s=self.validity_s,
             on_time_s=self.on_time_s,
@@ -272,21 +301,23 @@ class Stage:
             amps = charger.on_terminals(self.now)
             self.bounds[key] = guard.measured(self.bounds[key], charger.connector, amps, self.now, self.now)
 
-    def _send(self, key: str, amps: float, reason: Reason, form: LimitForm) -> None:
+    def _send(self, command: Command) -> None:
+        key, amps = command.connector_id, command.amps
         charger = self.chargers[key]
-        charger.take_form(form)
+        charger.take_form(command.form)
         bound = self.bounds[key]
         if bound.limit_a != amps or bound.in_flight:
-            self.sent.append((self.now, key, amps, reason))
+            self.sent.append((self.now, key, amps, command.reason))
         runs_out_at = self.now + self.validity_s + EXPIRY_SLACK_S
-        self.bounds[key] = guard.sent(bound, amps, self.now, runs_out_at)
+        self.bounds[key] = guard.sent(bound, amps, self.now, runs_out_at, phases=command.phases)
         if not charger.online:
             return
         took = not charger.refuses
         if took and not charger.ignores:
             charger.obey(amps, self.now, self.now + self.validity_s)
+            charger.use_phases(command.phases, self.now)
         if charger.answers:
-            self._calls[key].append(_Call(self.now + charger.answers_after_s, amps, self.now, took))
+            self._calls[key].append(_Call(self.now + charger.answers_after_s, amps, self.now, took, command.phases))
             self._answers(key, charger)
 
     def _answers(self, key: str, charger: Charger) -> None:
@@ -294,7 +325,7 @@ class Stage:
             call = self._calls[key].pop(0)
             if call.accepted:
                 expires_at = call.sent_at + self.validity_s + EXPIRY_SLACK_S
-                self.bounds[key] = guard.accepted(self.bounds[key], call.amps, self.now, expires_at)
+                self.bounds[key] = guard.accepted(self.bounds[key], call.amps, self.now, expires_at, phases=call.phases)
             else:
                 self.bounds[key] = guard.refused(self.bounds[key], call.amps)
 

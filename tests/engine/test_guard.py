@@ -16,7 +16,7 @@ from custom_components.charge_cluster.engine.guard import (
     MAX_HISTORY,
     DrawBound,
 )
-from custom_components.charge_cluster.engine.model import MeterReading, PhaseAmps
+from custom_components.charge_cluster.engine.model import Connector, MeterReading, PhaseAmps
 
 from .sites import a_connector, all_phases
 
@@ -348,3 +348,16 @@ def test_an_overload_that_the_meter_shows_is_believed_though_nothing_proves_a_ju
     assert believed[14] == 20.0
     # Who was told something a moment ago is given the time to follow.
     assert believed[19] == (pytest.approx(110.0, abs=0.3) if orders_at is None else 20.0)
+
+
+def test_a_measurement_proves_a_reduction_though_the_renewal_of_the_limit_is_under_way() -> None:
+    """Samples and renewals every ten seconds met each other for ever, so that what was freed was never given on."""
+    connector = Connector(connector_id="c", circuit_id="supply", rotation=(0, 1, 2))
+    bound = guard.went_online(guard.unknown_bound(connector), connector, 0.0)
+    bound = guard.fallback_stored(bound, 0.0, idle=False, now=0.0)
+    for amps, at in ((17.0, 1.0), (13.0, 60.0)):
+        bound = guard.accepted(guard.sent(bound, amps, at), amps, at, expires_at=at + 30.0)
+    renewed = guard.sent(bound, 13.0, 90.0)
+    assert guard.measured(renewed, connector, (13.0, 13.0, 13.0), 90.0, 90.0).held_a == 13.0
+    lowered = guard.sent(bound, 8.0, 90.0)
+    assert guard.measured(lowered, connector, (13.0, 13.0, 13.0), 90.0, 90.0).held_a > 13.0

@@ -13,15 +13,18 @@ from custom_components.charge_cluster.engine.controller import decide
 from custom_components.charge_cluster.engine.guard import DrawBound
 from custom_components.charge_cluster.engine.model import (
     NO_AMPS,
+    ChargingMode,
     Circuit,
     Connector,
     MeterReading,
     MeterScope,
     PhaseAmps,
+    Reason,
     SiteModel,
     VehicleState,
     plus,
 )
+from custom_components.charge_cluster.engine.planned import PlannedNow
 from custom_components.charge_cluster.engine.snapshot import ConnectorFacts, Decision, Memory, Snapshot
 
 from .evidence import VALIDITY_S, Evidence, Rows, commitments
@@ -64,7 +67,7 @@ def plans(draw: st.DrawFn, scopes: Sequence[MeterScope] = tuple(MeterScope)[:2])
         rating = draw(amps_per_phase(20.0, 120.0))
         # Where nothing measures, only what is declared can be known of: less may flow, never more.
         declared = draw(st.none() | amps_per_phase(0.0, 40.0))
-        share = draw(st.floats(0.0, 1.0))
+        share = draw(st.floats(0.0, 1.0) | st.floats(-1.0, 0.0))
         scope = draw(st.none() | st.sampled_from(scopes))
         if scope is not None:
             metered[key] = scope
@@ -89,12 +92,16 @@ def plans(draw: st.DrawFn, scopes: Sequence[MeterScope] = tuple(MeterScope)[:2])
             circuit_id=draw(st.sampled_from(list(circuits))),
             rotation=draw(st.sampled_from(ROTATIONS)),
             minimum_a=draw(st.sampled_from([6.0, 8.0])),
+            minimum_single_phase_a=draw(st.sampled_from([None, None, None, 9.5])),
             maximum_a=maximum,
             step_a=draw(st.sampled_from([0.1, 1.0, 2.0])),
+            steps_a=draw(st.sampled_from([None, None, (6.0, 8.0, 10.0), (7.0, 9.5)])),
             fallback_a=draw(st.sampled_from([0.0, 0.0, 6.0, 10.0])),
             cap_a=draw(st.sampled_from([None, None, 7.5, 12.0])),
             enabled=draw(st.sampled_from([True, True, True, False])),
             priority=draw(st.integers(0, 2)),
+            mode=draw(st.sampled_from([ChargingMode.NORMAL, *ChargingMode])),
+            switches_phases=draw(st.booleans()),
         )
     site = SiteModel(circuits=circuits, connectors=connectors)
     unproved = draw(st.sets(st.sampled_from(list(connectors)), max_size=2))
@@ -113,8 +120,15 @@ class Play:
     since: dict[str, float] = field(default_factory=dict)
     mood: dict[str, str] = field(default_factory=dict)
     """How each charger answers."""
+    planned: dict[str, PlannedNow] = field(default_factory=dict)
     silent_meters: set[str] = field(default_factory=set)
     memory: Memory = field(default_factory=Memory)
+    switches_after_s: dict[str, float | None] = field(default_factory=dict)
+    """How late each charger connects as many phases as its limit is for; None: it never does."""
+    asked: dict[str, int | None] = field(default_factory=dict)
+    asked_at: dict[str, float] = field(default_factory=dict)
+    used: dict[str, int] = field(default_factory=dict)
+    """How many phases each charger was seen to use."""
 
     def __post_init__(self) -> None:
         for key, connector in self.plan.site.connectors.items():
@@ -136,6 +150,7 @@ class Play:
                 known.plugged, self.since[key] = True, self.now
             case "unplug" if known.online and known.plugged:
                 known.plugged, self.drawn[key], self.since[key] = False, 0.0, self.now
+                known.uses_all()
                 self.bounds[key] = guard.unplugged(self.bounds[key], self.now)
             case "accept" | "refuse" | "mute" | "lose":
                 self.mood[key] = what
@@ -146,12 +161,16 @@ class Play:
                 self._measure(key)
             case "drop" if known.online:
                 known.online = False
+                known.out_of_sight(self.now)
                 self.bounds[key] = guard.went_offline(self.bounds[key], self.now)
             case "back" if not known.online:
                 known.online = True
+                known.out_of_sight(self.now)
                 self.bounds[key] = guard.went_online(self.bounds[key], connector, self.now)
             case "recall":
                 self._recall(key, part)
+            case "plan":
+                self.planned[key] = PlannedNow(amps=max(0.0, 60.0 * part - 20.0), reason=Reason.PLANNED)
             case _:
                 pass
 
@@ -169,11 +188,27 @@ class Play:
             if not known.online:
                 continue
             if self.mood[key] == "accept" and (amps := known.accepts(self.now)) is not None:
-                self.bounds[key] = guard.accepted(self.bounds[key], amps, self.now, self.now + VALIDITY_S)
+                until, phases = self.now + VALIDITY_S, known.taken_phases
+                self.bounds[key] = guard.accepted(self.bounds[key], amps, self.now, until, phases=phases)
+                self._connect(key, phases)
             if self.mood[key] == "refuse" and (amps := known.refuses()) is not None:
                 self.bounds[key] = guard.refused(self.bounds[key], amps)
             if self.mood[key] == "lose":
                 known.lost = len(known.pending)
+
+    def _connect(self, key: str, phases: int | None) -> None:
+        """Have a charger take over how many phases a limit is for, as it does that."""
+        if phases != self.asked.get(key):
+            self.asked[key], self.asked_at[key] = phases, self.now
+
+    def _used(self, key: str) -> int:
+        """Return how many of its phases a charger connects now; one that switches late has those from before."""
+        late_s = self.switches_after_s.get(key, 0.0)
+        wired = len(self.plan.site.connectors[key].rotation or (0, 1, 2))
+        phases = self.asked.get(key)
+        if late_s is None or (self.now < self.asked_at.get(key, 0.0) + late_s):
+            phases = None
+        return wired if phases is None else phases
 
     def _prove(self, key: str) -> None:
         known, fallback = self.evidence[key], self.plan.site.connectors[key].fallback_a
@@ -186,10 +221,10 @@ class Play:
 
     def _measure(self, key: str) -> None:
         amps, connector = self.drawn[key], self.plan.site.connectors[key]
-        used = len(connector.rotation or (0, 1, 2))
+        used = self.used[key] = self._used(key)
         terminals = (amps, amps if used > 1 else 0.0, amps if used > 2 else 0.0)
         self.bounds[key] = guard.measured(self.bounds[key], connector, terminals, self.now, self.now)
-        self.evidence[key].draws(amps, self.now)
+        self.evidence[key].draws(amps, self.now, elsewhere_a=terminals[1])
 
     def readings(self) -> dict[str, MeterReading | None]:
         """Return what the meters show."""
@@ -207,7 +242,8 @@ class Play:
         total = [0.0, 0.0, 0.0]
         for key, connector in self.plan.site.connectors.items():
             if circuit_id in self.plan.site.paths[connector.circuit_id]:
-                for phase in connector.rotation or (0, 1, 2):
+                wired = connector.rotation or (0, 1, 2)
+                for phase in wired[: self.used.get(key, len(wired))]:
                     total[phase] += self.drawn[key]
         return (total[0], total[1], total[2])
 
@@ -232,6 +268,7 @@ class Play:
                 site=self.plan.site,
                 facts=facts,
                 meters=self.readings(),
+                plans=self.planned,
                 validity_s=VALIDITY_S,
             ),
             self.memory,
@@ -243,16 +280,16 @@ class Play:
         """Send what was decided."""
         for command in decision.commands:
             key = command.connector_id
-            self.bounds[key] = guard.sent(self.bounds[key], command.amps, self.now)
-            self.evidence[key].is_sent(command.amps)
+            self.bounds[key] = guard.sent(self.bounds[key], command.amps, self.now, phases=command.phases)
+            self.evidence[key].is_sent(command.amps, command.phases)
 
     def commitments(self) -> Rows:
         """Return what may flow to vehicles."""
-        return commitments(self.plan.site, self.evidence, lambda known: known.worst_a)
+        return commitments(self.plan.site, self.evidence, lambda known: known.worst_a, lambda known: known.by_itself_a)
 
     def led(self) -> Rows:
         """Return what may flow to vehicles as long as the limits of running transactions hold."""
-        return commitments(self.plan.site, self.evidence, lambda known: known.led_a)
+        return commitments(self.plan.site, self.evidence, lambda known: known.led_a, lambda _: 0.0)
 
 
 def stories() -> st.SearchStrategy[list[tuple[int, str, float, float]]]:
@@ -267,6 +304,7 @@ def stories() -> st.SearchStrategy[list[tuple[int, str, float, float]]]:
         "back",
         "prove",
         "recall",
+        "plan",
     ]
     event = st.tuples(st.integers(0, 5), st.sampled_from(kinds), st.floats(0.0, 1.0), st.floats(0.2, 20.0))
     return st.lists(event, min_size=10, max_size=60)

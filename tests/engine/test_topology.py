@@ -67,6 +67,8 @@ def test_circuits_that_form_no_tree_or_carry_nothing_are_refused(
         ({"circuit_id": "gone"}, "unknown_circuit"),
         ({"minimum_a": 0.0}, "impossible_range"),
         ({"minimum_a": 33.0}, "impossible_range"),
+        ({"minimum_single_phase_a": 33.0}, "impossible_single_phase_minimum"),
+        ({"minimum_single_phase_a": 0.0}, "impossible_single_phase_minimum"),
         ({"maximum_a": math.inf}, "impossible_range"),
         ({"fallback_a": -1.0}, "impossible_fallback"),
         ({"fallback_a": 33.0}, "impossible_fallback"),

@@ -6,8 +6,10 @@ import time
 
 from homeassistant.const import STATE_UNKNOWN
 from homeassistant.core import HomeAssistant, State
+from homeassistant.util import dt as dt_util
 
 from custom_components.charge_cluster import DOMAIN_DATA
+from tests.automations.stage import queue
 from tests.ocpp.charge_point import ChargePoint, energy, sampled
 from tests.site_entry import a_charge_point, a_site, free_port, set_up
 
@@ -46,7 +48,7 @@ async def test_nothing_has_happened_at_first(hass: HomeAssistant) -> None:
     session = Controls(hass, entry, "CP1").state("event", "session")
 
     assert (session.name, session.state) == ("CP1 Session", STATE_UNKNOWN)
-    assert session.attributes["event_types"] == ["started", "ended"]
+    assert session.attributes["event_types"] == ["started", "waiting", "admitted", "done", "impossible", "ended"]
 
 
 async def test_a_session_is_told_when_it_begins_and_when_it_ends(hass: HomeAssistant, dial: Dial) -> None:
@@ -107,6 +109,23 @@ async def test_the_register_of_an_end_that_was_queued_counts(hass: HomeAssistant
     assert ended.attributes["session_id"] == started.attributes["session_id"]
     assert ended.attributes["energy_kwh"] == 7.654
     assert await recorded(hass, started) == (7654.0, str(transaction_id))
+
+
+async def test_a_session_that_waits_is_told_with_its_place_and_when_it_gets_one(
+    hass: HomeAssistant, dial: Dial
+) -> None:
+    line = await queue(hass, dial)
+
+    waiting = await line.wait()
+    admitted = await line.admit()
+    done = await line.finish()
+
+    turns = dt_util.parse_datetime(waiting.attributes["expected_at"])
+    assert turns is not None
+    assert 0.0 <= (turns - dt_util.utcnow()).total_seconds() <= 900.0
+    assert (waiting.attributes["queue_position"], admitted.attributes["queue_position"]) == (1, None)
+    assert (done.attributes["energy_kwh"], "queue_position" in done.attributes) == (2.0, False)
+    assert {state.attributes["session_id"] for state in (waiting, admitted, done)} == {done.attributes["session_id"]}
 
 
 async def test_who_charges_is_not_told(hass: HomeAssistant, dial: Dial) -> None:

@@ -40,12 +40,13 @@ async def test_a_cap_is_set_and_kept_while_the_charge_point_is_away(hass: HomeAs
 
 
 async def test_a_cap_is_sent_to_the_charge_point_at_once(hass: HomeAssistant, dial: Dial) -> None:
-    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1", fallback=16.0)))
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
-    await draw(point, 31.0, transaction_id)
+    # It begins at its fallback.
+    await connector.sees(lambda view: view.limit_a == 16.0)
+    await draw(point, 15.0, transaction_id)
 
     await connector.set_number("cap", 10)
 
@@ -108,6 +109,12 @@ async def test_a_cap_begins_at_the_first_step_that_reaches_the_minimum(hass: Hom
     entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1", minimum=6.5, step=1.0)))
 
     assert Controls(hass, entry, "CP1", 1).state("number", "cap").attributes["min"] == 7.0
+
+
+async def test_a_cap_begins_at_the_first_current_that_the_charge_point_knows(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_charge_point("CP1", steps=[8.0, 10.0, 13.0])))
+
+    assert Controls(hass, entry, "CP1", 1).state("number", "cap").attributes["min"] == 8.0
 
 
 async def test_a_cap_at_the_maximum_is_none(hass: HomeAssistant) -> None:

@@ -98,9 +98,9 @@ async def test_a_session_is_told_from_plug_in_to_plug_out(hass: HomeAssistant, d
     assert connector.state("sensor", "session_energy").state == STATE_UNKNOWN
 
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
+    await held_to(point, 6.0)
     power = {"measurand": "Power.Active.Import", "unit": "kW", "value": "7.4"}
-    await point.measure([*sampled(L1=10.7, L2=10.7, L3=10.7), power, energy(3500.0)], 1, transaction_id)
+    await point.measure([*sampled(L1=6.0, L2=6.0, L3=6.0), power, energy(3500.0)], 1, transaction_id)
     await hass.async_block_till_done()
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
     await hass.async_block_till_done()
@@ -114,7 +114,7 @@ async def test_a_session_is_told_from_plug_in_to_plug_out(hass: HomeAssistant, d
     session = connector.state("sensor", "session_energy")
     assert float(session.state) == pytest.approx(2.5)  # the register stood at 1 kWh when it began
     assert session.attributes["last_reset"] is not None
-    assert float(connector.state("sensor", "limit").state) == 32.0
+    await connector.until("sensor", "limit", lambda state: state.state == "6.0")
 
     await point.stop(transaction_id, 3600)
     await point.status(1, "Available")
@@ -166,6 +166,7 @@ async def test_what_is_disabled_tells_the_truth_when_enabled(hass: HomeAssistant
         *(("sensor", key) for key in ("current_l1", "current_l2", "current_l3", "session_start", "session_duration")),
         *(("sensor", key) for key in ("soc", "queue_position", "target", "worst_case", "fallback", "charger_status")),
         ("sensor", "error_code"),
+        ("sensor", "phases"),
         ("binary_sensor", "plugged_in"),
         ("binary_sensor", "fallback_confirmed"),
     ]:
@@ -175,20 +176,22 @@ async def test_what_is_disabled_tells_the_truth_when_enabled(hass: HomeAssistant
     point = await dial(port, "CP1")
 
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
+    # Its fallback is what it starts with, so that no profile of the transaction's own need say so.
+    await connector.sees(lambda view: view.session is not None and view.limit_a == 6.0)
     soc = {"measurand": "SoC", "unit": "Percent", "value": "41"}
-    await point.measure([*sampled(L1=15.0, L2=14.0, L3=13.0), soc], 1, transaction_id)
+    await point.measure([*sampled(L1=6.0, L2=5.0, L3=4.0), soc], 1, transaction_id)
     await connector.until("binary_sensor", "plugged_in", lambda state: state.state == "on")
     async_fire_time_changed(hass, dt_util.utcnow() + timedelta(seconds=61))
     await hass.async_block_till_done()
 
     drawn = [float(connector.state("sensor", f"current_l{phase}").state) for phase in (1, 2, 3)]
-    assert drawn == [15.0, 14.0, 13.0]
+    assert drawn == [6.0, 5.0, 4.0]
     assert float(connector.state("sensor", "soc").state) == 41.0
     assert float(connector.state("sensor", "target").state) == 32.0
     assert float(connector.state("sensor", "worst_case").state) == 32.0
     assert float(connector.state("sensor", "fallback").state) == 6.0
     assert connector.state("sensor", "charger_status").state == "Charging"
+    assert connector.state("sensor", "phases").state == "3"
     assert connector.state("sensor", "queue_position").state == STATE_UNKNOWN
     began = dt_util.parse_datetime(connector.state("sensor", "session_start").state)
     assert began is not None
@@ -211,8 +214,8 @@ async def test_the_supply_tells_load_headroom_and_who_charges(hass: HomeAssistan
 
     point = await dial(port, "CP1")
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
-    await draw(point, 20.0, transaction_id)
+    await held_to(point, 6.0)
+    await draw(point, 6.0, transaction_id)
 
     await supply.until("sensor", "vehicles_charging", lambda state: state.state == "1")
 
@@ -245,6 +248,26 @@ async def test_demand_is_shown_where_it_is_capped(hass: HomeAssistant) -> None:
     assert 0.0 <= float(demand.state) <= 40.0
     assert demand.attributes["unit_of_measurement"] == "kW"
     assert "sensor.demand" not in enabled(hass, entry, subentry_called(entry, "West").subentry_id)
+
+
+async def test_the_surplus_is_shown_where_something_is_generated(hass: HomeAssistant) -> None:
+    show_meter(hass, -20.0, 15.0, -15.0)
+    meter = a_meter("Main", METER_ENTITIES)
+    entry = await set_up(hass, a_site(free_port(), a_cluster("West"), meter, generation=40.0))
+
+    surplus = await Told.of_supply(hass, entry).until("sensor", "surplus", lambda state: state.state != STATE_UNKNOWN)
+
+    assert float(surplus.state) == pytest.approx(20.0 * 0.23)
+    assert (surplus.name, surplus.attributes["unit_of_measurement"]) == ("Depot Surplus", "kW")
+    registered = er.async_entries_for_config_entry(er.async_get(hass), entry.entry_id)
+    assert sum(entity.unique_id.endswith("-surplus") for entity in registered) == 1
+
+
+async def test_the_surplus_is_not_shown_unasked_where_nothing_is_generated(hass: HomeAssistant) -> None:
+    show_meter(hass, 5.0, 5.0, 5.0)
+    entry = await set_up(hass, a_site(free_port(), a_meter("Main", METER_ENTITIES)))
+
+    assert "sensor.surplus" not in enabled(hass, entry, f"{entry.entry_id}/supply")
 
 
 async def test_overload_exposure_is_shown_where_a_device_is_told(hass: HomeAssistant) -> None:
@@ -302,9 +325,9 @@ async def test_a_minute_of_charging_stays_within_the_recorders_budget(hass: Home
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
-    await draw(point, 30.0, transaction_id)
-    await connector.until("sensor", "limit", lambda state: state.state == "32.0")
+    await held_to(point, 6.0)
+    await draw(point, 6.0, transaction_id)
+    await connector.until("sensor", "limit", lambda state: state.state == "6.0")
     rows: Counter[str] = Counter()
 
     @callback
@@ -315,7 +338,7 @@ async def test_a_minute_of_charging_stays_within_the_recorders_budget(hass: Home
 
     hass.bus.async_listen(EVENT_STATE_CHANGED, count)
     for sample in range(30):
-        amps = 30.0 if sample % 2 else 24.0
+        amps = 6.0 if sample % 2 else 4.8
         watts = {"measurand": "Power.Active.Import", "unit": "W", "value": str(amps * 690.0)}
         values = [*sampled(L1=amps, L2=amps, L3=amps), watts, energy(1000.0 + 40.0 * sample)]
         await point.measure(values, 1, transaction_id)

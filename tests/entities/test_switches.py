@@ -36,8 +36,8 @@ async def test_a_vehicle_stops_and_goes_on_with_the_switch(hass: HomeAssistant, 
     connector = Controls(hass, entry, "CP1", 1)
     point = await dial(port, "CP1")
     transaction_id = await plug_in_and_charge(point)
-    await held_to(point, 32.0)
-    await draw(point, 31.0, transaction_id)
+    await held_to(point, 6.0)
+    await draw(point, 6.0, transaction_id)
 
     await connector.ask("switch", "charging", "turn_off")
     await held_to(point, 0.0)

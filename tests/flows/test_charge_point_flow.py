@@ -8,6 +8,7 @@ from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 from pytest_homeassistant_custom_component.common import MockConfigEntry
 
+from custom_components.charge_cluster.ocpp.versions import OcppVersion
 from custom_components.charge_cluster.subentries.charge_point import one_each, rotations, turned
 from tests.site_entry import (
     SUPPLY,
@@ -20,6 +21,7 @@ from tests.site_entry import (
     subentry_called,
 )
 
+IMPOSSIBLE_ON_ONE = "impossible_single_phase_minimum"
 ADVANCED = {"minimum": 6, "step": 1, "priority": 0, "onward": False}
 
 
@@ -151,6 +153,21 @@ async def test_without_a_fallback_given_a_thin_neutral_leaves_none(hass: HomeAss
         ({"identity": "x" * 49}, {"identity": "invalid_identity"}),
         ({"maximum": 5}, {"maximum": "impossible_range"}),
         ({"fallback": 3}, {"fallback": "impossible_fallback"}),
+        ({"advanced": ADVANCED | {"minimum_single_phase": 5}}, {"minimum_single_phase": IMPOSSIBLE_ON_ONE}),
+        ({"advanced": ADVANCED | {"minimum_single_phase": 33}}, {"minimum_single_phase": IMPOSSIBLE_ON_ONE}),
+        (
+            {"advanced": ADVANCED | {"minimum_single_phase": 11, "steps": "6, 10"}},
+            {"minimum_single_phase": IMPOSSIBLE_ON_ONE},
+        ),
+        ({"advanced": ADVANCED | {"steps": "6, 10, 8"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, 6"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, many"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, nan, 10"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, inf"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "4, 6, 8"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, 8, 40"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "40, 48"}}, {"steps": "impossible_steps"}),
+        ({"advanced": ADVANCED | {"steps": "6, 8, 10"}, "fallback": 7}, {"fallback": "fallback_between_steps"}),
     ],
 )
 async def test_impossible_values_are_refused_at_their_field(
@@ -161,6 +178,28 @@ async def test_impossible_values_are_refused_at_their_field(
     step = await begun(hass, entry, filled_in(**wrong))
 
     assert step["errors"] == errors
+
+
+async def test_the_currents_that_it_knows_are_stored_and_shown_as_they_were_typed(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port(), base_load=20.0))
+
+    form = filled_in(advanced=ADVANCED | {"steps": "8; 10 13,16"})
+    await confirmed(hass, await begun(hass, entry, form))
+
+    [point] = entry.runtime_data.site.settings.charge_points
+    assert point.steps_a == (8.0, 10.0, 13.0, 16.0)
+    # It charges with 8 A or more, and so does its fallback.
+    assert (point.connectors[0].minimum_a, point.fallback_a) == (8.0, 8.0)
+    flow = await settings_form(hass, entry, "Place 1")
+    assert flow["data_schema"] is not None
+    advanced = next(field for marker, field in flow["data_schema"].schema.items() if marker == "advanced")
+    shown = {str(marker): (marker.description or {}).get("suggested_value") for marker in advanced.schema.schema}
+    assert shown["steps"] == "8, 10, 13, 16"
+
+    form = filled_in(name="Place 1", advanced=ADVANCED)
+    await hass.config_entries.subentries.async_configure(flow["flow_id"], form)
+    await hass.async_block_till_done()
+    assert entry.runtime_data.site.settings.charge_points[0].steps_a is None
 
 
 async def test_an_identity_is_taken_on_the_port_and_not_only_at_the_site(hass: HomeAssistant) -> None:
@@ -193,6 +232,39 @@ async def test_two_connectors_are_wired_one_phase_on(hass: HomeAssistant) -> Non
 
     [point] = entry.runtime_data.site.settings.charge_points
     assert [connector.rotation for connector in point.connectors] == [(0, 1, 2), (1, 2, 0)]
+
+
+async def test_switching_phases_is_off_unless_it_is_chosen(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+
+    await confirmed(hass, await begun(hass, entry, filled_in()))
+    form = filled_in(name="Place 2", identity="CP2", advanced=ADVANCED | {"switches_phases": True})
+    await confirmed(hass, await begun(hass, entry, form))
+
+    points = entry.runtime_data.site.settings.charge_points
+    assert [point.switches_phases for point in points] == [False, True]
+
+
+async def test_the_best_version_is_spoken_unless_one_is_insisted_on(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+
+    await confirmed(hass, await begun(hass, entry, filled_in()))
+    form = filled_in(name="Place 2", identity="CP2", advanced=ADVANCED | {"ocpp_version": "ocpp201"})
+    await confirmed(hass, await begun(hass, entry, form))
+
+    points = entry.runtime_data.site.settings.charge_points
+    assert [point.version for point in points] == [None, OcppVersion.V201]
+
+
+@pytest.mark.parametrize("rotation", ["unknown", "l2"])
+async def test_phases_are_switched_only_where_three_are_known(hass: HomeAssistant, rotation: str) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+
+    form = filled_in(rotation=rotation, advanced=ADVANCED | {"switches_phases": True})
+    step = await begun(hass, entry, form)
+
+    assert step["errors"] == {"rotation": "no_phases_to_switch"}
+    assert not entry.runtime_data.site.settings.charge_points
 
 
 async def test_a_single_phase_site_offers_its_only_phase(hass: HomeAssistant) -> None:

@@ -3,11 +3,14 @@
 import socket
 from typing import Any
 
-from homeassistant.config_entries import SOURCE_USER, ConfigEntryState
+import pytest
+from homeassistant.config_entries import SOURCE_RECONFIGURE, SOURCE_USER, ConfigEntryState, ConfigFlowContext
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
+from custom_components.charge_cluster.engine.model import ChargingMode
+from custom_components.charge_cluster.site.settings import AuthorisationMode, AuthorisationSettings, Unanswered
 from tests.site_entry import DOMAIN, a_charge_point, a_site, free_port, set_up
 
 
@@ -37,6 +40,25 @@ async def test_a_filled_in_form_becomes_a_site_that_runs(hass: HomeAssistant) ->
     assert settings.listener.port == port
     assert settings.circuits[0].rating_a == (63.0, 63.0, 63.0)
     assert settings.circuits[0].declared_base_load_a == (20.0, 20.0, 20.0)
+
+
+@pytest.mark.parametrize(("country", "offered"), [("GB", "off_peak"), ("DE", "normal")])
+async def test_off_peak_hours_are_offered_at_set_up_and_what_is_chosen_stays(
+    hass: HomeAssistant, country: str, offered: str
+) -> None:
+    hass.config.country = country
+    flow = await hass.config_entries.flow.async_init(DOMAIN, context={"source": SOURCE_USER})
+    assert flow["data_schema"] is not None
+    suggested = {str(field): (field.description or {}).get("suggested_value") for field in flow["data_schema"].schema}
+    assert suggested["usual_mode"] == offered
+    form = filled_in(free_port(), usual_mode="smart")
+    entry = (await hass.config_entries.flow.async_configure(flow["flow_id"], form))["result"]
+    await hass.async_block_till_done()
+    assert entry.runtime_data.site.usual.mode == "smart"
+
+    entry.runtime_data.coordinator.wish_usual(mode=ChargingMode.OFF)
+    assert await hass.config_entries.async_reload(entry.entry_id)
+    assert entry.runtime_data.site.usual.mode == "off"
 
 
 async def test_phases_may_have_ratings_of_their_own(hass: HomeAssistant) -> None:
@@ -124,6 +146,7 @@ async def test_the_form_to_reconfigure_shows_what_is_set(hass: HomeAssistant) ->
     flow = await entry.start_reconfigure_flow(hass)
 
     assert flow["data_schema"] is not None
+    assert flow["data_schema"] is not None
     suggested = {str(field): field.description for field in flow["data_schema"].schema}
     assert suggested["name"] == {"suggested_value": "Depot"}
     assert suggested["rating"] == {"suggested_value": 63.0}
@@ -185,3 +208,33 @@ async def test_a_supply_that_carries_more_than_its_fuse_is_refused_with_the_figu
 
     assert result["errors"] == {"base": "rating_above_device"}
     assert result["description_placeholders"] == {"circuit": "Depot", "rated": "50", "rating": "63"}
+
+
+async def test_who_may_charge_is_chosen_and_changed(hass: HomeAssistant) -> None:
+    form = filled_in(port := free_port(), authorisation="ask", advanced={"unanswered": "known", "ask_timeout": 20})
+    entry = (await submitted(hass, form))["result"]
+    chosen = entry.runtime_data.site.settings.authorisation
+
+    context = ConfigFlowContext(source=SOURCE_RECONFIGURE, entry_id=entry.entry_id)
+    flow = await hass.config_entries.flow.async_init(DOMAIN, context=context)
+    await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(port, authorisation="everybody"))
+    await hass.async_block_till_done()
+
+    assert chosen == AuthorisationSettings(mode=AuthorisationMode.ASK, unanswered=Unanswered.KNOWN, time_out_s=20.0)
+    assert entry.runtime_data.site.settings.authorisation == AuthorisationSettings(mode=AuthorisationMode.EVERYBODY)
+
+
+async def test_what_was_stored_before_there_was_a_choice_is_shown_as_it_was(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), accept_all_tags=False))
+    assert entry.runtime_data.site.settings.authorisation.mode is AuthorisationMode.KNOWN
+
+    flow = await entry.start_reconfigure_flow(hass)
+    assert flow["data_schema"] is not None
+    assert flow["data_schema"] is not None
+    suggested = {str(field): field.description for field in flow["data_schema"].schema}
+    assert suggested["authorisation"] == {"suggested_value": "known"}
+    await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(port, authorisation="known"))
+    await hass.async_block_till_done()
+
+    assert "accept_all_tags" not in entry.data
+    assert entry.runtime_data.site.settings.authorisation.mode is AuthorisationMode.KNOWN

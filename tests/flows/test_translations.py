@@ -18,7 +18,9 @@ from tests.site_entry import (
     a_charge_point,
     a_cluster,
     a_meter,
+    a_satellite,
     a_site,
+    add,
     free_port,
     set_up,
     subentry_called,
@@ -64,6 +66,7 @@ async def test_the_forms_of_a_site_have_their_words(hass: HomeAssistant) -> None
     [
         ("cluster", "Cluster B", {"user": "user", "reconfigure": "reconfigure"}),
         ("charge_point", "CP1", {"user": "user", "settings": "settings"}),
+        ("satellite", "Post 2", {"user": "user", "settings": "settings"}),
         ("meter", "Meter", {"entities": "entities", "modbus": "modbus"}),
     ],
 )
@@ -72,6 +75,7 @@ async def test_the_forms_of_what_is_added_have_their_words(
 ) -> None:
     meter = a_meter("Meter", ENTITIES)
     entry = await set_up(hass, a_site(free_port(), a_cluster("Cluster B"), a_charge_point("CP1"), meter))
+    await add(hass, entry, a_satellite(subentry_called(entry, "CP1").subentry_id, 2, "Post 2"))
     words = WORDS["config_subentries"][kind]
     flows = [
         await hass.config_entries.subentries.async_init((entry.entry_id, kind), context={"source": SOURCE_USER}),
@@ -112,11 +116,17 @@ PROOF = literals_of(INTEGRATION / "site" / "proof.py", call="SettingsFault") | l
     INTEGRATION / "site" / "proof.py", call="fault"
 )
 TREE = literals_of(INTEGRATION / "engine" / "topology.py", call="TopologyError")
-CIRCUIT_FAULTS = {key for key in PROOF | TREE if key not in {"duplicate_identity", "unknown_circuit"}} - {
+CIRCUIT_FAULTS = {
+    key for key in PROOF | TREE if key not in {"duplicate_identity", "duplicate_connector", "unknown_circuit"}
+} - {
     "impossible_range",
     "impossible_fallback",
     "impossible_step",
+    "impossible_steps",
+    "fallback_between_steps",
+    "impossible_single_phase_minimum",
     "impossible_rotation",
+    "no_phases_to_switch",
 }
 
 
@@ -131,6 +141,7 @@ def test_every_error_of_a_form_has_its_sentence() -> None:
     sources = {
         "cluster": (INTEGRATION / "subentries" / "cluster.py", CIRCUIT_FAULTS | of_circuits),
         "charge_point": (INTEGRATION / "subentries" / "charge_point.py", PROOF),
+        "satellite": (INTEGRATION / "subentries" / "satellite.py", PROOF - {"duplicate_identity"}),
         "meter": (INTEGRATION / "subentries" / "meter.py", set()),
     }
     for kind, (path, faults) in sources.items():
@@ -153,7 +164,14 @@ def test_placeholders_of_a_fault_are_those_that_it_brings() -> None:
     brought = {
         "fallback_does_not_fit": {"fallback", "base_load", "rating", "circuit", "excess"},
         "impossible_range": {"minimum", "maximum", "fallback", "charge_point", "identity"},
+        "no_phases_to_switch": {"charge_point", "identity"},
         "impossible_fallback": {"minimum", "maximum", "fallback", "charge_point", "identity"},
+        "impossible_steps": {"minimum", "maximum", "fallback", "charge_point", "identity"},
+        "fallback_between_steps": {"minimum", "maximum", "fallback", "charge_point", "identity", "steps"},
+        "impossible_single_phase_minimum": {
+            *("minimum", "maximum", "fallback", "charge_point", "identity"),
+            *("single", "most"),
+        },
         "impossible_margin": {"circuit", "margin", "rating"},
         "impossible_rating": {"circuit"},
         "impossible_neutral": {"circuit", "neutral", "margin"},

@@ -23,6 +23,7 @@ from custom_components.charge_cluster.site.settings import (
     EntityMeterSettings,
     ListenerSettings,
     ModbusMeterSettings,
+    OcppMeterSettings,
     Security,
 )
 from tests.site_entry import SUPPLY, a_charge_point, a_cluster, a_meter, a_site, subentry_called
@@ -58,6 +59,7 @@ def test_a_charge_point_is_read_with_its_key_and_its_connectors() -> None:
             rotations=["l2_l3_l1", "unknown"],
             maximum=16,
             minimum=8,
+            minimum_single_phase=10,
             fallback=8,
             security="basic",
             key="secret",
@@ -70,6 +72,7 @@ def test_a_charge_point_is_read_with_its_key_and_its_connectors() -> None:
         (1, (1, 2, 0), 16.0, 8.0),
         (2, None, 16.0, 8.0),
     ]
+    assert [c.minimum_single_phase_a for c in point.connectors] == [10.0, 10.0]
     assert (point.security, point.key, point.priority, point.step_a) == (Security.BASIC, "secret", 3, 2.0)
     assert "secret" not in repr(point)
 
@@ -87,10 +90,15 @@ def test_meters_are_read_by_what_they_are_made_of() -> None:
             ratio=40,
             inverted=True,
             timeout=20,
-        )
+        ),
+        {},
     )
-    entities = meter_settings(stored("meter", circuit=SUPPLY, scope="everything", powers=["sensor.a", "b", "c"]))
+    own = stored("meter", circuit=SUPPLY, scope="evs_only", charge_point="north", interval=10.0)
+    station, orphan = meter_settings(own, {"north": "CP9"}), meter_settings(own, {})
+    entities = meter_settings(stored("meter", circuit=SUPPLY, scope="everything", powers=["sensor.a", "b", "c"]), {})
 
+    assert station.source == OcppMeterSettings(charge_point_id="north", identity="CP9", interval_s=10.0)
+    assert orphan.source == OcppMeterSettings(charge_point_id="north", identity=None, interval_s=10.0)
     assert modbus.source == ModbusMeterSettings(host="10.0.0.9", port=502, unit=3, profile="eastron_sdm630")
     assert (modbus.scope, modbus.ratio, modbus.inverted, modbus.timeout_s) == (MeterScope.ALL_BUT_EVS, 40.0, True, 20)
     assert entities.source == EntityMeterSettings(powers=("sensor.a", "b", "c"))

@@ -32,6 +32,7 @@ def a_start(
     meter_start_wh: int = 1000,
     started_at: float = NOON,
     received_at: float = NOON,
+    charger_id: str | None = None,
 ) -> TransactionStart:
     return TransactionStart(
         charge_point_id=charge_point_id,
@@ -40,6 +41,7 @@ def a_start(
         meter_start_wh=meter_start_wh,
         started_at=started_at,
         received_at=received_at,
+        charger_id=charger_id,
     )
 
 

@@ -314,3 +314,64 @@ async def _tell(ledger: Ledger, charge_point: str, messages: list[Began | Ended]
     assert {one.transaction_id: one.meter_stop_wh for one in stored_all if one.stopped_at is not None} == {
         number: register for number, (register, _) in ends.items()
     }
+
+
+# Ids of the charger (OCPP 2.x) ---------------------------------------------------------------------------------------
+
+
+async def test_an_id_of_the_charger_says_which_transaction_it_is(ledger: Ledger) -> None:
+    first = await ledger.journal.start_transaction(a_start(charger_id="tx-a"))
+    again = await ledger.journal.start_transaction(a_start(charger_id="tx-a", started_at=NOON + 5.0))
+    other = await ledger.journal.start_transaction(a_start(charger_id="tx-b"))
+    assert again == first
+    assert (first.charger_id, first.started_at) == ("tx-a", NOON)
+    assert other.transaction_id != first.transaction_id
+    assert await ledger.journal.find_transaction("CP1", "tx-b") == other
+    assert await ledger.journal.find_transaction("CP2", "tx-b") is None
+
+
+async def test_an_id_that_a_charger_uses_again_is_another_transaction(ledger: Ledger) -> None:
+    first = await ledger.journal.start_transaction(a_start(charger_id="1"))
+    await ledger.journal.stop_transaction(a_stop(first.transaction_id, stopped_at=NOON + 60.0))
+    second = await ledger.journal.start_transaction(a_start(charger_id="1", started_at=NOON + 90.0))
+    assert second.transaction_id != first.transaction_id
+    assert second.stopped_at is None
+    assert await ledger.journal.find_transaction("CP1", "1") == second
+
+
+async def test_one_that_was_told_of_before_its_start_gets_what_the_start_says(ledger: Ledger) -> None:
+    adopted = await ledger.journal.adopt_transaction(
+        a_start(charger_id="tx", id_tag=None, meter_start_wh=1500, started_at=NOON + 100.0), None
+    )
+    assert await ledger.journal.adopt_transaction(a_start(charger_id="tx"), None) == adopted
+    await ledger.journal.stop_transaction(a_stop(adopted.transaction_id, stopped_at=NOON + 200.0))
+    started = await ledger.journal.start_transaction(a_start(charger_id="tx", meter_start_wh=1000))
+    assert started.transaction_id == adopted.transaction_id
+    assert (started.started_at, started.meter_start_wh, started.id_tag) == (NOON, 1000, "04AA")
+    assert started.stopped_at == NOON + 200.0
+    # Once the start is known, it stays.
+    again = await ledger.journal.start_transaction(a_start(charger_id="tx", meter_start_wh=1))
+    assert again.meter_start_wh == 1000
+
+
+async def test_whose_a_transaction_is_may_be_told_later_and_once(ledger: Ledger) -> None:
+    stored = await ledger.journal.start_transaction(a_start(charger_id="tx", id_tag=None))
+    named = await ledger.journal.complete_transaction(stored.transaction_id, id_tag="04AA")
+    assert named is not None
+    assert named.id_tag == "04AA"
+    assert await ledger.journal.complete_transaction(stored.transaction_id, id_tag="04BB") == named
+    assert await ledger.journal.complete_transaction(-1, id_tag="04AA") is None
+
+
+async def test_the_register_at_the_start_may_be_told_later(ledger: Ledger) -> None:
+    stored = await ledger.journal.start_transaction(a_start(charger_id="tx", meter_start_wh=0))
+    completed = await ledger.journal.complete_transaction(stored.transaction_id, meter_start_wh=4711)
+    assert completed is not None
+    assert (completed.meter_start_wh, completed.id_tag) == (4711, "04AA")
+
+
+async def test_two_transactions_of_one_moment_differ_by_their_ids(ledger: Ledger) -> None:
+    """A charger that lost its time stamps each with the same moment."""
+    one, two = [await ledger.journal.start_transaction(a_start(charger_id=own)) for own in ("a", "b")]
+    assert one.transaction_id != two.transaction_id
+    assert [stored.charger_id for stored in await ledger.journal.open_transactions("CP1")] == ["a", "b"]

@@ -83,17 +83,28 @@ async def test_opening_again_changes_nothing(open_ledger: OpenLedger) -> None:
     assert len(version) == 1
 
 
-def forget_column(session: Session, column: str) -> None:
-    session.execute(text(f"ALTER TABLE limit_order DROP COLUMN {column}"))
+ADDED_LATER = {
+    "limit_order": ("sent_at", "form", "seen_a", "seen_at"),
+    "session": ("departure_at", "wanted_wh", "forgotten", "cost", "saving", "unpriced_wh", "currency"),
+    "driver": ("priority", "kind", "group_id", "at_once", "leave_by_s", "usual_wh"),
+    "charge_transaction": ("charger_id",),
+}
+
+
+def forget_column(session: Session, table: str, column: str) -> None:
+    session.execute(text(f"ALTER TABLE {table} DROP COLUMN {column}"))
 
 
 async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_holds(open_ledger: OpenLedger) -> None:
     ledger = await open_ledger()
     ledger.sessions.record(a_session())
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada"))
     await ledger.run(lambda session: session.execute(text("DROP INDEX ix_session_end")))
+    await ledger.run(lambda session: session.execute(text("DROP INDEX ix_charge_transaction_charger")))
     await ledger.run(lambda session: session.execute(text("DROP TABLE commissioning_finding")))
-    for column in ("sent_at", "form", "seen_a", "seen_at"):
-        await ledger.run(partial(forget_column, column=column))
+    for table, columns in ADDED_LATER.items():
+        for column in columns:
+            await ledger.run(partial(forget_column, table=table, column=column))
     await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0001'")))
     await ledger.close()
     again = await open_ledger()
@@ -101,6 +112,7 @@ async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_hol
     again.limits.record(a_limit())
     assert await again.limits.latest("site") == [a_limit()]
     assert await again.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
+    assert await again.drivers.all() == [DriverRecord(id_tag="04AA", name="Ada")]
     assert on_disk(ledger.path, "SELECT count(*) FROM sqlite_master WHERE name = 'ix_session_end'") == [(1,)]
 
 

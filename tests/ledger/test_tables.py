@@ -6,9 +6,11 @@ from dataclasses import replace
 import pytest
 from sqlalchemy.orm import Session as OrmSession
 
-from custom_components.charge_cluster.ledger import Ledger, limits, store
+from custom_components.charge_cluster.ledger import Ledger, drivers, limits, store
 from custom_components.charge_cluster.ledger.demand import DemandRecord
 from custom_components.charge_cluster.ledger.drivers import DriverRecord
+from custom_components.charge_cluster.ledger.writer import StoreUnavailable
+from custom_components.charge_cluster.ocpp.tokens import TokenType
 
 from .conftest import OpenLedger
 from .records import NOON, WallClock, a_limit, a_reading, a_session, a_start, a_stop, on_disk
@@ -19,7 +21,7 @@ from .records import NOON, WallClock, a_limit, a_reading, a_session, a_start, a_
 async def test_a_session_that_goes_on_is_one_session(ledger: Ledger) -> None:
     ledger.sessions.record(a_session())
     assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == [a_session()]
-    ended = a_session(ended_at=NOON + 3600.0)
+    ended = replace(a_session(ended_at=NOON + 3600.0), departure_at=NOON + 7200.0, wanted_wh=9000.0)
     ledger.sessions.record(ended)
     assert await ledger.sessions.newest("site", NOON, NOON + 1.0, count=100) == [ended]
 
@@ -185,6 +187,63 @@ async def test_a_driver_is_found_whatever_the_case_of_the_tag(ledger: Ledger) ->
     await ledger.drivers.put(DriverRecord(id_tag="04aaBb", name="Ada", expires_at=NOON))
     assert await ledger.drivers.find("04AAbb") == DriverRecord(id_tag="04AABB", name="Ada", expires_at=NOON)
     assert await ledger.drivers.find("04") is None
+
+
+async def test_a_driver_has_the_priority_that_it_was_given(ledger: Ledger) -> None:
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada", priority=7))
+    assert await ledger.drivers.find("04aa") == DriverRecord(id_tag="04AA", name="Ada", priority=7)
+
+
+async def test_priorities_of_drivers_are_known_by_heart(open_ledger: OpenLedger) -> None:
+    ledger = await open_ledger()
+    for number, priority in (("04AA", 7), ("04BB", None), ("04CC", 0)):
+        await ledger.drivers.put(DriverRecord(id_tag=number, name="Ada", priority=priority))
+    await ledger.close()
+    again = await open_ledger()
+    assert again.drivers.priority("04aa") is None
+    await again.drivers.learn()
+    assert [again.drivers.priority(number) for number in ("04aa", "04BB", "04CC", "04DD")] == [7, None, 0, None]
+    await again.drivers.put(DriverRecord(id_tag="04aa", name="Ada"))
+    await again.drivers.remove("04cc")
+    assert [again.drivers.priority(number) for number in ("04AA", "04CC")] == [None, None]
+
+
+async def test_all_that_is_said_of_a_token_is_kept(open_ledger: OpenLedger) -> None:
+    ledger = await open_ledger()
+    ann = DriverRecord(id_tag="04AA", name="Ann", kind=TokenType.ISO14443, group="VANS", at_once=3)
+    ann = replace(ann, leave_by_s=61_200.0, usual_wh=22_000.0)
+    await ledger.drivers.put(ann)
+    await ledger.close()
+    again = await open_ledger()
+    assert await again.drivers.find("04aa") == ann
+    assert again.drivers.known("04aa") is None
+    await again.drivers.learn()
+    assert again.drivers.known("04aa") == ann
+
+
+async def test_drivers_are_known_by_heart_while_the_disk_is_broken(ledger: Ledger) -> None:
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ann"))
+    await ledger.drivers.learn()
+
+    async def broken(_work: object) -> None:
+        raise StoreUnavailable("disk I/O error")
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ledger.drivers._writer, "run", broken)
+        assert await ledger.drivers.find("04aa") == DriverRecord(id_tag="04AA", name="Ann")
+        assert await ledger.drivers.find("04BB") is None
+
+
+async def test_no_more_drivers_are_known_than_can_be_known_by_heart(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(drivers, "MOST_DRIVERS", 1)
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ann"))
+    with pytest.raises(drivers.TooManyDrivers):
+        await ledger.drivers.put(DriverRecord(id_tag="04BB", name="Bob"))
+    await ledger.drivers.put(DriverRecord(id_tag="04aa", name="Anna"))
+    assert [driver.name for driver in await ledger.drivers.all()] == ["Anna"]
+    assert ledger.drivers.known("04BB") is None
 
 
 async def test_a_driver_is_changed_not_added_twice(ledger: Ledger) -> None:

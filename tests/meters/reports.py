@@ -4,7 +4,12 @@ import asyncio
 from collections.abc import Callable
 
 from custom_components.charge_cluster.meters import MeterFault, MeterSample
-from custom_components.charge_cluster.meters.settings import EntityMeterSettings, MeterSettings, ModbusMeterSettings
+from custom_components.charge_cluster.meters.settings import (
+    EntityMeterSettings,
+    MeterSettings,
+    ModbusMeterSettings,
+    OcppMeterSettings,
+)
 
 
 class Reports:
@@ -48,7 +53,7 @@ class Reports:
 
 
 def settings_for(
-    source: ModbusMeterSettings | EntityMeterSettings, *, ratio: float = 1.0, inverted: bool = False
+    source: ModbusMeterSettings | EntityMeterSettings | OcppMeterSettings, *, ratio: float = 1.0, inverted: bool = False
 ) -> MeterSettings:
     return MeterSettings(
         meter_id="meter", name="Supply meter", circuit_id="supply", source=source, ratio=ratio, inverted=inverted

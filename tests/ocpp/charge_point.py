@@ -12,7 +12,7 @@ from typing import Any
 
 from jsonschema import ValidationError
 
-from .schemas import conforms
+from .schemas import V16, conforms
 
 
 def sampled(**currents: float) -> list[dict[str, str]]:
@@ -34,6 +34,8 @@ class ChargePoint:
     `client` is a `RawClient` or anything with its `send`, `receive` and `abort`.
     """
 
+    schemas = V16
+
     def __init__(self, client: Any, wall: Callable[[], float] = time.time) -> None:
         self.client = client
         self.clock_error_s = 0.0
@@ -44,6 +46,7 @@ class ChargePoint:
             "TriggerMessage": lambda _: {"status": "Accepted"},
             "SetChargingProfile": lambda _: {"status": "Accepted"},
             "GetCompositeSchedule": lambda _: {"status": "Rejected"},
+            "ClearChargingProfile": lambda _: {"status": "Unknown"},
             "RemoteStartTransaction": lambda _: {"status": "Accepted"},
             "RemoteStopTransaction": lambda _: {"status": "Accepted"},
         }
@@ -73,7 +76,7 @@ class ChargePoint:
 
     async def _asked(self, message_id: str, action: str, payload: Any) -> None:
         try:
-            assert conforms(action, payload)
+            assert conforms(action, payload, self.schemas)
         except (AssertionError, ValidationError) as error:
             self.offended.append(error)
         if action in self.silent_on:
@@ -102,7 +105,7 @@ class ChargePoint:
         async with asyncio.timeout(60):
             answer = await future
         if answer[0] == 3:
-            conforms(f"{action}Response", answer[2])
+            conforms(f"{action}Response", answer[2], self.schemas)
         return answer
 
     async def boot(self) -> Any:

@@ -5,12 +5,15 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 import pytest
 
 from custom_components.charge_cluster.ocpp.listener import CentralSystem
+from custom_components.charge_cluster.ocpp.versions import OcppVersion
 
 from .charge_point import ChargePoint
+from .charge_point_2 import ChargePoint2
 from .raw_client import RawClient
 from .surroundings import Door, MemoryJournal, SettableClock, Tags
 
 type Dial = Callable[..., Awaitable[ChargePoint]]
+type Dial2 = Callable[..., Awaitable[ChargePoint2]]
 
 
 @pytest.fixture
@@ -50,6 +53,21 @@ async def dial(central: CentralSystem) -> AsyncIterator[Dial]:
     async def connect(identity: str = "CP1", *, password: bytes | None = None) -> ChargePoint:
         client = await RawClient.dial(central.port, f"/ocpp/{identity}", password=password)
         points.append(ChargePoint(client))
+        return points[-1]
+
+    yield connect
+    for point in points:
+        await point.close()
+
+
+@pytest.fixture
+async def dial_2(central: CentralSystem) -> AsyncIterator[Dial2]:
+    """Connect a charge point of the second generation; it goes with the test."""
+    points: list[ChargePoint2] = []
+
+    async def connect(identity: str = "CP1", *, version: OcppVersion = OcppVersion.V201) -> ChargePoint2:
+        client = await RawClient.dial(central.port, f"/ocpp/{identity}", protocols=version.subprotocol)
+        points.append(ChargePoint2(client, version=version))
         return points[-1]
 
     yield connect

@@ -4,6 +4,7 @@ import asyncio
 import base64
 import json
 import os
+import ssl
 import struct
 from typing import Any, Self
 
@@ -17,6 +18,13 @@ class Refused(Exception):
         super().__init__(status)
         self.status = status
         self.headers = headers
+
+
+class _Inbox(asyncio.StreamReader):
+    """What came before the other side reset the connection can still be read."""
+
+    def set_exception(self, exc: Exception) -> None:
+        self.feed_eof()
 
 
 class RawClient:
@@ -40,8 +48,13 @@ class RawClient:
         password: bytes | None = None,
         user: str | None = None,
         extensions: str | None = None,
+        tls: ssl.SSLContext | None = None,
     ) -> Self:
-        reader, writer = await asyncio.open_connection("127.0.0.1", port)
+        loop = asyncio.get_running_loop()
+        reader = _Inbox(loop=loop)
+        protocol = asyncio.StreamReaderProtocol(reader, loop=loop)
+        transport, _ = await loop.create_connection(lambda: protocol, "127.0.0.1", port, ssl=tls)
+        writer = asyncio.StreamWriter(transport, protocol, reader, loop)
         lines = [
             f"GET {path} HTTP/1.1",
             "Host: here",
@@ -84,6 +97,10 @@ class RawClient:
         self._writer.write(head + mask + masked)
         await self._writer.drain()
 
+    async def send_bytes(self, raw: bytes) -> None:
+        self._writer.write(raw)
+        await self._writer.drain()
+
     async def send(self, message: Any) -> None:
         text = message if isinstance(message, str) else json.dumps(message)
         await self.send_frame(TEXT, text.encode())
@@ -122,6 +139,14 @@ class RawClient:
         assert answer is not None, f"the connection ended with {self.close_code}"
         assert answer[1] == message_id, answer
         return answer
+
+    async def is_served(self) -> bool:
+        """Return whether a heartbeat is answered, whatever is asked meanwhile."""
+        await self.send([2, "heartbeat", "Heartbeat", {}])
+        while (message := await self.receive()) is not None:
+            if message[1] == "heartbeat":
+                return bool(message[0] == 3)
+        return False
 
     async def closed(self) -> int | None:
         """Read until the connection has ended and return the close code."""

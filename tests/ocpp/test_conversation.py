@@ -13,6 +13,7 @@ from custom_components.charge_cluster.ocpp.conversation import (
     Rebooted,
     Refused,
     StatusReported,
+    TransactionOpened,
     Unreachable,
 )
 from custom_components.charge_cluster.ocpp.times import read_stamp
@@ -365,7 +366,10 @@ async def test_commands_are_carried_out_or_refused_in_the_chargers_own_word(stag
     assert point.calls("Reset") == [{"type": "Hard"}]
     assert point.calls("ChangeAvailability") == [{"connectorId": 0, "type": "Inoperative"}]
     assert point.calls("RemoteStartTransaction") == [{"connectorId": 1, "idTag": "TAG"}]
-    for command, word in ((conversation.unlock(1), "UnlockFailed"), (conversation.clear_cache(), "NotSupported")):
+    for command, word in (
+        (conversation.unlock(1), "UnlockFailed"),
+        (conversation.operations.clear_cache(), "NotSupported"),
+    ):
         with pytest.raises(Refused) as caught:
             await command
         assert caught.value.answer == word
@@ -388,3 +392,24 @@ async def test_a_key_that_counts_after_a_restart_is_not_yet_taken(stage: Stage) 
     stage.conversation.provision_key("0123456789abcdef0123", lambda: given.append("done"))
     await stage.booted(ChangeConfiguration=lambda _: {"status": "RebootRequired"})
     assert given == []
+
+
+@virtually
+async def test_while_somebody_decides_on_a_start_no_limit_goes_out_for_a_transaction_that_is_not_answered(
+    stage: Stage,
+) -> None:
+    point = await stage.booted()
+    await stage.conversation.store_fallback(1, 0.0)
+    stage.tags.decides_after_s = 8.0
+    starting = asyncio.ensure_future(point.tell("StartTransaction", point.start_payload()))
+    await asyncio.sleep(5)
+    assert len(stage.journal.stored) == 1  # it is on the disk all the same
+    assert stage.heard(TransactionOpened) == []
+    await stage.conversation.hold_limit(1, WISH)
+    assert point.profiles("TxProfile") == []
+
+    answered = (await starting)[2]
+    await stage.settle()
+    assert [report.transaction_id for report in stage.heard(TransactionOpened)] == [answered["transactionId"]]
+    assert await stage.conversation.hold_limit(1, WISH) is Outcome.ACCEPTED
+    assert point.profiles("TxProfile")[-1]["transactionId"] == answered["transactionId"]

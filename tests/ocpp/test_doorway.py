@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.ocpp.doorway import Arrival, Refusal, arrival, identity_of
+from custom_components.charge_cluster.ocpp.versions import Agreed, OcppVersion
 
 UPGRADE = {"Upgrade": "websocket"}
 
@@ -72,15 +73,29 @@ def test_a_browser_is_refused() -> None:
 
 
 @pytest.mark.parametrize(
-    ("offers", "spoken", "understood"),
+    ("offers", "version", "subprotocol"),
     [
-        ("", None, True),
-        ("ocpp1.6", "ocpp1.6", True),
-        ("ocpp2.0.1, ocpp1.6", "ocpp1.6", True),
-        ("OCPP1.6", "OCPP1.6", True),
-        ("ocpp2.0.1", None, False),
+        ("", "1.6", None),
+        ("ocpp1.6", "1.6", "ocpp1.6"),
+        ("OCPP1.6", "1.6", "OCPP1.6"),
+        ("ocpp2.0, ocpp1.6", "1.6", "ocpp1.6"),
     ],
 )
-def test_the_version_is_chosen_from_what_is_offered(offers: str, spoken: str | None, understood: bool) -> None:
-    who = arrived(Sec_WebSocket_Protocol=offers)
-    assert (who.spoken, who.understood) == (spoken, understood)
+def test_the_best_version_of_those_that_are_offered_is_spoken(
+    offers: str, version: str, subprotocol: str | None
+) -> None:
+    agreed = arrived(Sec_WebSocket_Protocol=offers).agree(None)
+    assert agreed == Agreed(version=OcppVersion(version), subprotocol=subprotocol)
+
+
+@pytest.mark.parametrize("offers", ["ocpp2.0", "ocpp1.5, mqtt"])
+def test_without_a_version_that_we_speak_there_is_nothing_to_say(offers: str) -> None:
+    assert arrived(Sec_WebSocket_Protocol=offers).agree(None) is None
+
+
+def test_the_owner_may_insist_on_a_version() -> None:
+    both = arrived(Sec_WebSocket_Protocol="ocpp2.0.1, ocpp1.6")
+    assert both.agree(OcppVersion.V16) == Agreed(version=OcppVersion.V16, subprotocol="ocpp1.6")
+    assert both.agree(OcppVersion.V21) is None
+    silent = arrived()
+    assert silent.agree(OcppVersion.V201) == Agreed(version=OcppVersion.V201, subprotocol=None)

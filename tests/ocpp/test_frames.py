@@ -10,38 +10,45 @@ from custom_components.charge_cluster.ocpp.frames import (
     Call,
     CallError,
     CallResult,
+    CallResultError,
     ErrorCode,
     FrameFault,
+    Message,
+    Sent,
     encode_call,
     encode_error,
     encode_result,
     parse,
 )
+from custom_components.charge_cluster.ocpp.versions import OcppVersion
 
 SCALARS = st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text()
 ANYTHING = st.recursive(SCALARS, lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner), max_leaves=20)
 
 
-def parsed_or_fault(frame: str | bytes) -> Call | CallResult | CallError | FrameFault:
+VERSIONS = st.sampled_from(OcppVersion)
+
+
+def parsed_or_fault(frame: str | bytes, version: OcppVersion) -> Message | FrameFault:
     try:
-        return parse(frame)
+        return parse(frame, version)
     except FrameFault as fault:
         return fault
 
 
-@given(st.text() | st.binary())
-def test_any_text_is_a_message_or_a_fault(frame: str | bytes) -> None:
-    parsed_or_fault(frame)
+@given(st.text() | st.binary(), VERSIONS)
+def test_any_text_is_a_message_or_a_fault(frame: str | bytes, version: OcppVersion) -> None:
+    parsed_or_fault(frame, version)
 
 
-@given(st.lists(ANYTHING, max_size=6))
-def test_any_json_list_is_a_message_or_a_fault(parts: list[object]) -> None:
-    parsed_or_fault(json.dumps(parts))
+@given(st.lists(ANYTHING, max_size=6), VERSIONS)
+def test_any_json_list_is_a_message_or_a_fault(parts: list[object], version: OcppVersion) -> None:
+    parsed_or_fault(json.dumps(parts), version)
 
 
-@given(st.sampled_from([2, 3, 4]), st.lists(ANYTHING, min_size=1, max_size=4))
-def test_near_messages_are_messages_or_faults(kind: int, rest: list[object]) -> None:
-    parsed_or_fault(json.dumps([kind, *rest]))
+@given(st.sampled_from([2, 3, 4, 5, 6]), st.lists(ANYTHING, min_size=1, max_size=4), VERSIONS)
+def test_near_messages_are_messages_or_faults(kind: int, rest: list[object], version: OcppVersion) -> None:
+    parsed_or_fault(json.dumps([kind, *rest]), version)
 
 
 def test_a_call_is_read() -> None:
@@ -118,10 +125,56 @@ def test_a_frame_that_is_too_long_is_not_parsed() -> None:
 
 @given(st.text(min_size=1))
 def test_a_fault_never_quotes_what_was_sent(secret: str) -> None:
-    fault = parsed_or_fault(json.dumps([2, "1", {"idTag": secret * 20}, {}]))
+    fault = parsed_or_fault(json.dumps([2, "1", {"idTag": secret * 20}, {}]), OcppVersion.V21)
     assert isinstance(fault, FrameFault)
     assert fault.description == "the action is not a name"
 
 
 def test_an_error_echoes_nothing() -> None:
     assert json.loads(encode_error("1", ErrorCode.INTERNAL_ERROR, "no")) == [4, "1", "InternalError", "no", {}]
+
+
+def fault_of(frame: str, version: OcppVersion) -> tuple[object, str]:
+    with pytest.raises(FrameFault) as caught:
+        parse(frame, version)
+    return caught.value.message_id, caught.value.code.spelled(version)
+
+
+def test_what_2_1_adds_is_read_there_alone() -> None:
+    told, broken = '[6,"7","NotifyPeriodicEventStream",{"id":1}]', '[5,"7","FormatViolation","",{}]'
+    assert parse(told, OcppVersion.V21) == Sent("7", "NotifyPeriodicEventStream", {"id": 1})
+    assert parse(broken, OcppVersion.V21) == CallResultError("7", "FormatViolation")
+    assert fault_of(told, OcppVersion.V16)[0] is None
+    assert fault_of(broken, OcppVersion.V201)[0] is None
+
+
+@pytest.mark.parametrize("version", [OcppVersion.V201, OcppVersion.V21])
+@pytest.mark.parametrize(
+    "frame", ["nonsense", "{}", "[]", '["2","1","Heartbeat",{}]', '[2,null,"Heartbeat",{}]', "[2]"]
+)
+def test_whose_id_cannot_be_read_is_answered_under_minus_one_in_2(frame: str, version: OcppVersion) -> None:
+    assert fault_of(frame, version) == ("-1", "RpcFrameworkError")
+    assert fault_of(frame, OcppVersion.V16)[0] is None
+
+
+def test_an_unknown_type_is_named_in_2() -> None:
+    assert fault_of('[9,"1","Heartbeat",{}]', OcppVersion.V201) == ("1", "MessageTypeNotSupported")
+
+
+@pytest.mark.parametrize("frame", ['[3,"1",[]]', '[5,"1"]', "[3,null,{}]", "[4]", '[6,"1","",{}]'])
+def test_an_answer_that_cannot_be_read_is_never_answered(frame: str) -> None:
+    """Or two sides that do not understand each other would never end."""
+    parsed = parsed_or_fault(frame, OcppVersion.V21)
+    assert not isinstance(parsed, FrameFault) or parsed.message_id is None
+
+
+def test_a_word_is_spelled_as_the_version_has_it() -> None:
+    broken = ErrorCode.FORMATION_VIOLATION
+    assert broken.spelled(OcppVersion.V16) == "FormationViolation"
+    assert broken.spelled(OcppVersion.V201) == "FormatViolation"
+    missing = json.loads(encode_error("1", ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION, "", OcppVersion.V21))
+    assert missing[2] == "OccurrenceConstraintViolation"
+    assert (
+        json.loads(encode_error("1", ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION, ""))[2]
+        == "OccurenceConstraintViolation"
+    )

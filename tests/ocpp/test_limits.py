@@ -6,7 +6,13 @@ from typing import Any
 
 import pytest
 
-from custom_components.charge_cluster.ocpp.conversation import LimitAnsweredLate, LimitWish, Outcome, Terminals
+from custom_components.charge_cluster.ocpp.conversation import (
+    Afterwards,
+    LimitAnsweredLate,
+    LimitWish,
+    Outcome,
+    Terminals,
+)
 
 from .charge_point import ChargePoint, limits_of, sampled
 from .stage import Stage, virtually
@@ -404,10 +410,150 @@ async def test_a_single_phase_connector_is_told_one_phase(stage: Stage) -> None:
     assert {period["numberPhases"] for period in periods} == {1}
 
 
+def periods_of(point: ChargePoint) -> list[tuple[float, int | None]]:
+    """Return limit and number of phases of each period of the newest profile of a transaction."""
+    schedule = point.profiles("TxProfile")[-1]["chargingSchedule"]
+    return [(period["limit"], period.get("numberPhases")) for period in schedule["chargingSchedulePeriod"]]
+
+
+@virtually
+async def test_a_limit_for_one_phase_says_so_and_its_fallback_is_for_all(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    await stage.conversation.hold_limit(1, LimitWish(amps=10, fallback_a=6, validity_s=30, phases=1))
+    assert periods_of(point) == [(10, 1), (6, 3)]
+    await stage.conversation.hold_limit(1, wish(10, 6))
+    assert periods_of(point) == [(10, 3), (6, 3)]
+
+
+@virtually
+async def test_what_was_seen_of_phases_holds_no_more_after_a_limit_for_one_phase(stage: Stage) -> None:
+    point, transaction = await charging(stage, GetConfiguration=configured(ChargingScheduleAllowedChargingRateUnit="W"))
+    await point.measure(sampled(L1=10.0, L2=10.0, L3=10.0), 1, transaction)
+    await stage.conversation.hold_limit(1, wish(10))
+    on_three = periods_of(point)[0][0]
+    await stage.conversation.hold_limit(1, LimitWish(amps=10, fallback_a=0, validity_s=30, phases=1))
+    await stage.conversation.hold_limit(1, wish(10))
+    assert periods_of(point)[0][0] * 3 == pytest.approx(on_three, abs=0.3)
+
+
 @virtually
 async def test_nobody_is_asked_who_is_not_there(stage: Stage) -> None:
     assert await stage.conversation.hold_limit(1, wish(10)) is Outcome.NOT_SENT
     assert await stage.conversation.store_fallback(1, 6) is Outcome.NOT_SENT
+
+
+# A charger that holds one period in a profile -------------------------------------------------------------------------
+
+
+def wish_with_plan(stage: Stage) -> LimitWish:
+    """Return a limit behind which a charger is to wait for two hours, and then to have its fallback."""
+    now = stage.clock.time()
+    plan = (Afterwards(now - 60.0, 0.0), Afterwards(now + 7200.0, 6.0))
+    return LimitWish(amps=16, fallback_a=6, validity_s=30, afterwards=plan)
+
+
+@virtually
+async def test_a_plan_is_handed_over_to_who_holds_so_many_periods(stage: Stage) -> None:
+    """The charge point checks what it is sent by the schema."""
+    point, _ = await charging(stage, GetConfiguration=configured(ChargingScheduleMaxPeriods="6"))
+    assert await stage.conversation.hold_limit(1, wish_with_plan(stage)) is Outcome.ACCEPTED
+    (profile,) = point.profiles("TxProfile")
+    assert [limit for _, limit in limits_of(profile)] == [16, 0, 6]
+    assert limits_of(profile)[-1][0] >= 7200
+
+
+@virtually
+async def test_a_limit_goes_before_the_plan_behind_it(stage: Stage) -> None:
+    """One that says that it holds six periods and takes two has its limit at once, and is not asked again."""
+    taken = taking(lambda profile: len(profile["chargingSchedule"]["chargingSchedulePeriod"]) <= 2)
+    keys = configured(ChargingScheduleMaxPeriods="6")
+    point, _ = await charging(stage, GetConfiguration=keys, SetChargingProfile=taken)
+    for _ in range(3):
+        assert await stage.conversation.hold_limit(1, wish_with_plan(stage)) is Outcome.ACCEPTED
+    sent = [[limit for _, limit in limits_of(profile)] for profile in point.profiles("TxProfile")]
+    assert sent == [[16, 0, 6], [16, 6], [16, 6], [16, 6]]
+
+
+ONE_PERIOD = configured(ChargingScheduleMaxPeriods="1")
+
+
+@virtually
+async def test_where_one_period_is_all_a_second_profile_above_the_limit_takes_over_at_its_end(stage: Stage) -> None:
+    point, transaction = await charging(stage, GetConfiguration=ONE_PERIOD)
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    end, limit = point.profiles("TxProfile")
+    assert (limits_of(limit), limits_of(end)) == ([(0, 16.0)], [(0, 6.0)])
+    assert limit["transactionId"] == end["transactionId"] == transaction
+    assert end["stackLevel"] == limit["stackLevel"] + 1
+    assert end["chargingProfileId"] != limit["chargingProfileId"]
+    assert end["validFrom"] == end["chargingSchedule"]["startSchedule"]
+    assert end["validFrom"][:19] == point.stamp(ago_s=-30)[:19]
+
+
+@virtually
+async def test_a_renewal_puts_the_end_off_before_it_raises_the_limit(stage: Stage) -> None:
+    point, _ = await charging(stage, GetConfiguration=ONE_PERIOD)
+    await stage.conversation.hold_limit(1, wish(10, 6))
+    await asyncio.sleep(10)
+    await stage.conversation.hold_limit(1, wish(16, 6))
+    ends = [profile["validFrom"] for profile in point.profiles("TxProfile") if "validFrom" in profile]
+    assert [("validFrom" in profile) for profile in point.profiles("TxProfile")] == [True, False, True, False]
+    assert ends[1] > ends[0]
+    assert len({(p["chargingProfileId"], p["stackLevel"]) for p in point.profiles("TxProfile")}) == 2
+
+
+@virtually
+async def test_a_limit_whose_end_is_not_known_to_be_taken_does_not_go_out(stage: Stage) -> None:
+    point, _ = await charging(stage, GetConfiguration=ONE_PERIOD)
+    point.answers["SetChargingProfile"] = lambda _: "InternalError"
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.UNKNOWN
+    assert ["validFrom" in profile for profile in point.profiles("TxProfile")] == [True]
+
+
+@virtually
+async def test_the_end_is_within_the_levels_that_the_charger_has(stage: Stage) -> None:
+    keys = configured(ChargingScheduleMaxPeriods="1", ChargeProfileMaxStackLevel="2")
+    point, _ = await charging(stage, GetConfiguration=keys)
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    assert [profile["stackLevel"] for profile in point.profiles("TxProfile")] == [2, 1]
+
+
+@virtually
+async def test_a_limit_that_cannot_end_is_never_above_the_fallback(stage: Stage) -> None:
+    keys = configured(ChargingScheduleMaxPeriods="1", ChargeProfileMaxStackLevel="0")
+    point, _ = await charging(stage, GetConfiguration=keys)
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    assert await stage.conversation.hold_limit(1, wish(0, 6)) is Outcome.ACCEPTED
+    assert [limits_of(profile) for profile in point.profiles("TxProfile")] == [[(0, 6.0)], [(0, 0.0)]]
+
+
+@virtually
+async def test_a_charger_that_refuses_a_profile_for_later_is_kept_at_its_fallback(stage: Stage) -> None:
+    point, _ = await charging(
+        stage, GetConfiguration=ONE_PERIOD, SetChargingProfile=taking(lambda profile: "validFrom" not in profile)
+    )
+    assert await stage.conversation.hold_limit(1, wish(16, 6)) is Outcome.ACCEPTED
+    assert [limits_of(p) for p in point.profiles("TxProfile") if "validFrom" not in p] == [[(0, 6.0)]]
+
+
+@virtually
+async def test_an_idle_connector_is_held_below_its_fallback_by_a_single_period(stage: Stage) -> None:
+    point = await stage.booted(GetConfiguration=ONE_PERIOD)
+    await point.status(1, "Preparing")
+    await stage.conversation.store_fallback(1, 6)
+    assert await stage.conversation.hold_limit(1, wish(0, 6)) is Outcome.ACCEPTED
+    above = [profile for profile in point.profiles("TxDefaultProfile") if profile["stackLevel"] > 0]
+    assert [limits_of(profile) for profile in above] == [[(0, 0.0)]]
+
+
+@virtually
+async def test_a_charger_with_two_periods_has_no_maximum_of_three(stage: Stage) -> None:
+    keys = configured(NumberOfConnectors="1", ChargingScheduleMaxPeriods="2")
+    point, _ = await charging(stage, GetConfiguration=keys)
+    for _ in range(5):
+        assert await stage.conversation.hold_limit(1, reworded(16)) is Outcome.ACCEPTED
+    assert point.profiles("ChargePointMaxProfile") == []
+    assert {len(limits_of(profile)) for profile in point.profiles("TxProfile")} == {2}
 
 
 # A charger that does not obey -----------------------------------------------------------------------------------------
@@ -496,7 +642,7 @@ async def test_a_maximum_that_is_not_obeyed_either_is_taken_back_and_all_is_as_u
     for _ in range(4):
         await stage.conversation.hold_limit(1, reworded(16))
     (maximum,) = point.profiles("ChargePointMaxProfile")
-    assert point.calls("ClearChargingProfile") == [{"id": maximum["chargingProfileId"]}]
+    assert point.calls("ClearChargingProfile")[-1] == {"id": maximum["chargingProfileId"]}
     assert point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "A"
 
 
@@ -553,3 +699,18 @@ async def test_an_idle_connector_has_no_form_to_try(stage: Stage) -> None:
     await point.start()
     await stage.conversation.hold_limit(1, wish(10, 6))
     assert point.profiles("TxProfile")[-1]["chargingSchedule"]["chargingRateUnit"] == "A"
+
+
+@virtually
+async def test_profiles_are_counted_by_whether_they_outlive_their_transaction(stage: Stage) -> None:
+    point, _ = await charging(stage)
+    before = stage.conversation.profile_writes(1)
+    for amps in (10, 12, 12):
+        await stage.conversation.hold_limit(1, wish(amps))
+    await stage.conversation.store_fallback(1, 6.0)
+    # It is known to hold that one: nothing goes out.
+    await stage.conversation.store_fallback(1, 6.0)
+    after = stage.conversation.profile_writes(1)
+    assert after.passing - before.passing == len(point.profiles("TxProfile")) == 3
+    assert after.lasting - before.lasting == len(point.profiles("TxDefaultProfile")) == 1
+    assert stage.conversation.profile_writes(2).passing == 0

@@ -15,6 +15,7 @@ from custom_components.charge_cluster.ocpp.waiting_room import Newcomer
 
 from .charge_point import ChargePoint, sampled
 from .conftest import Dial
+from .fuzz.doors import request
 from .raw_client import BINARY, PING, TEXT, RawClient, Refused
 from .surroundings import Door, MemoryJournal, SettableClock, Tags
 
@@ -60,7 +61,16 @@ async def test_a_host_that_is_not_ours_is_told_by_name() -> None:
     assert not isinstance(caught.value, PortInUse)
 
 
-@pytest.mark.parametrize(("offers", "agreed"), [("ocpp1.6", "ocpp1.6"), ("ocpp2.0.1,ocpp1.6", "ocpp1.6"), (None, None)])
+@pytest.mark.parametrize(
+    ("offers", "agreed"),
+    [
+        ("ocpp1.6", "ocpp1.6"),
+        ("ocpp1.6,ocpp2.0.1", "ocpp2.0.1"),
+        ("ocpp2.0.1, ocpp2.1", "ocpp2.1"),
+        ("ocpp2.0, OCPP1.6", "OCPP1.6"),
+        (None, None),
+    ],
+)
 async def test_a_charger_is_spoken_to_whatever_it_offers(
     central: CentralSystem, offers: str | None, agreed: str | None
 ) -> None:
@@ -71,7 +81,7 @@ async def test_a_charger_is_spoken_to_whatever_it_offers(
 
 
 async def test_a_charger_that_speaks_only_what_we_do_not_is_hung_up_on(central: CentralSystem) -> None:
-    client = await RawClient.dial(central.port, "/CP1", protocols="ocpp2.0.1")
+    client = await RawClient.dial(central.port, "/CP1", protocols="ocpp2.0")
     assert "sec-websocket-protocol" not in client.headers
     assert await client.closed() == 1002
 
@@ -96,6 +106,46 @@ async def test_what_is_not_even_http_disturbs_nobody(central: CentralSystem, raw
     assert b"400" in await reader.readline()
     writer.close()
     assert (await raw.call("Heartbeat", {}))[0] == 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"SECRET\r\n\r\n",
+        b"GET /CP1 HTTP/1.1\r\nContent-Length: -1SECRET\r\n\r\n",
+        request("/CP1", Sec_WebSocket_Version="SECRET"),
+        request("/CP1", Sec_WebSocket_Key="SECRET"),
+        request("/CP1", Sec_WebSocket_Protocol="SECRET"),
+    ],
+    ids=range(5),
+)
+async def test_the_door_repeats_nothing_and_logs_little(
+    central: CentralSystem, caplog: pytest.LogCaptureFixture, said: bytes
+) -> None:
+    for _ in range(50):
+        reader, writer = await asyncio.open_connection("127.0.0.1", central.port)
+        writer.write(said)
+        heard = await reader.readline()
+        assert heard.split()[1] in (b"400", b"101")
+        assert b"SECRET" not in heard + await reader.read(2000)
+        writer.close()
+    lines = [record for record in caplog.records if record.levelno >= logging.INFO]
+    assert len(lines) <= 6
+    assert not [line for line in lines if line.exc_info or "SECRET" in line.getMessage()]
+
+
+async def test_who_dials_again_and_again_cannot_fill_the_log(
+    central: CentralSystem, caplog: pytest.LogCaptureFixture
+) -> None:
+    for identity in ("CP1", "STRANGER"):
+        for number in range(10):
+            client = await RawClient.dial(central.port, f"/{identity}{number if identity == 'STRANGER' else ''}")
+            for _ in range(3):
+                await client.send("garbage")
+            await client.call("Heartbeat", {})
+            client.abort()
+    unusable = [record for record in caplog.records if "unusable" in record.getMessage()]
+    assert len(unusable) == 10, "five lines of the charge point and five of all strangers together"
 
 
 async def test_a_ping_is_answered(raw: RawClient) -> None:
@@ -310,6 +360,18 @@ async def test_a_stranger_that_leaves_is_no_newcomer_any_more(central: CentralSy
     stranger.client.abort()
     await until(lambda: seen[-1] is None)
     assert central.newcomers == {}
+
+
+async def test_what_is_left_of_a_stranger_that_said_too_much_is_not_read_for_minutes(central: CentralSystem) -> None:
+    gone = asyncio.Event()
+    central.watch_newcomers(lambda _, newcomer: gone.set() if newcomer is None else None)
+    client = await RawClient.dial(central.port, "/ocpp/NEW")
+    for _ in range(600):
+        await client.send("rubbish")  # nothing that is answered, so that nobody notices by writing
+    client.abort()
+
+    async with asyncio.timeout(10):
+        await gone.wait()
 
 
 async def test_an_accepted_stranger_is_taken_in_without_losing_its_connection(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.ocpp.conversation import Amps, Terminals
-from custom_components.charge_cluster.ocpp.v16.metering import EnergyRegister, Sample, drawn_amps, read_samples
+from custom_components.charge_cluster.ocpp.metering import EnergyRegister, Sample, drawn_amps, read_samples
 
 THREE = Terminals(connector=1, phases=3, maximum_a=32)
 SINGLE = Terminals(connector=1, phases=1, maximum_a=32)

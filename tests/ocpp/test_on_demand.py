@@ -7,8 +7,8 @@ import asyncio
 import pytest
 
 from custom_components.charge_cluster.ocpp.conversation import LimitWish, Measured, NotReachable, Outcome, Refused
+from custom_components.charge_cluster.ocpp.on_demand import MISSED_OFTEN
 from custom_components.charge_cluster.ocpp.rpc import QUESTION_TIMEOUT_S
-from custom_components.charge_cluster.ocpp.v16.on_demand import MISSED_OFTEN
 
 from .charge_point import ChargePoint, sampled
 from .stage import Stage, virtually

@@ -3,11 +3,13 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from custom_components.charge_cluster.ocpp.conversation import LimitWish, Terminals
-from custom_components.charge_cluster.ocpp.times import ClockOffset, read_stamp
-from custom_components.charge_cluster.ocpp.v16.metering import LOWEST_V
-from custom_components.charge_cluster.ocpp.v16.profiles import (
+from custom_components.charge_cluster.ocpp.conversation import Afterwards, LimitWish, Terminals
+from custom_components.charge_cluster.ocpp.profiles import (
+    ChargingProfile,
+    Kind,
     ProfileAbilities,
+    Purpose,
+    RateUnit,
     Wording,
     fallback_wordings,
     permanent_profile,
@@ -16,7 +18,8 @@ from custom_components.charge_cluster.ocpp.v16.profiles import (
     temporary_profile,
     transaction_wordings,
 )
-from custom_components.charge_cluster.ocpp.v16.requests import ChargingProfile, Kind, Purpose, RateUnit
+from custom_components.charge_cluster.ocpp.times import ClockOffset, read_stamp
+from custom_components.charge_cluster.ocpp.voltages import LOWEST_V
 
 NOW = 1_795_000_000.0
 CONNECTOR = Terminals(connector=2, phases=3, minimum_a=6, maximum_a=32)
@@ -32,15 +35,16 @@ def worded(
     offset: ClockOffset = SURE,
     proved_phases: int = 1,
     validity_s: float = 30,
+    phases: int | None = None,
 ) -> ChargingProfile:
     return temporary_profile(
-        LimitWish(amps=amps, fallback_a=fallback_a, validity_s=validity_s),
+        LimitWish(amps=amps, fallback_a=fallback_a, validity_s=validity_s, phases=phases),
         wording,
         CONNECTOR,
         now=NOW,
         offset=offset,
         proved_phases=proved_phases,
-        transaction_id=7,
+        transaction=7,
     )
 
 
@@ -57,9 +61,69 @@ def test_a_limit_passes_into_its_fallback_after_the_validity() -> None:
     assert [at(profile, NOW + s) for s in (0, 29, 31)] == [16, 16, 6]
 
 
+SIX = ProfileAbilities(max_periods=6)
+NIGHT = (Afterwards(NOW - 600.0, 0.0), Afterwards(NOW + 7200.0, 6.0), Afterwards(NOW + 9000.0, 0.0))
+
+
+def planned(
+    *, fallback_a: float = 6.0, wording: Wording = TX, abilities: ProfileAbilities = SIX, night: object = NIGHT
+) -> ChargingProfile:
+    """Return a limit of 16 A for 30 s with a plan behind it."""
+    wish = LimitWish(amps=16, fallback_a=fallback_a, validity_s=30, afterwards=night)  # type: ignore[arg-type]
+    return temporary_profile(
+        wish, wording, CONNECTOR, now=NOW, offset=SURE, proved_phases=3, transaction=7, abilities=abilities
+    )
+
+
+def test_a_plan_follows_a_limit_within_the_fallback() -> None:
+    profile = planned(night=(*NIGHT, Afterwards(NOW + 9900.0, 32.0)))
+    assert [at(profile, NOW + s) for s in (0, 29, 31, 7199, 7201, 9001, 9901)] == [16, 16, 0, 0, 6, 0, 6]
+
+
+def test_a_plan_is_for_transactions_and_for_who_says_that_it_holds_so_much() -> None:
+    plain = [(0, 16), (32, 6)]
+    default = Wording(purpose=Purpose.DEFAULT, level=1, unit=RateUnit.AMPS)
+    others = (
+        planned(wording=default),
+        planned(abilities=ProfileAbilities()),
+        planned(abilities=ProfileAbilities(max_periods=3)),
+    )
+    for profile in others:
+        assert [(period.start_s, period.limit) for period in profile.periods] == plain
+
+
+@given(
+    st.lists(st.tuples(st.floats(-3600.0, 90_000.0), st.floats(0.0, 40.0)), max_size=6),
+    st.sampled_from([0.0, 6.0, 16.0]),
+)
+def test_whatever_is_planned_nothing_comes_above_the_fallback(
+    steps: list[tuple[float, float]], fallback_a: float
+) -> None:
+    """What the proof reckons with: from the validity on no more than the fallback, for ever."""
+    night = tuple(Afterwards(NOW + seconds, amps) for seconds, amps in sorted(steps))
+    profile = planned(fallback_a=fallback_a, night=night, abilities=ProfileAbilities(max_periods=20))
+    limit, *ends = profile.periods
+    assert (limit.start_s, ends[0].start_s) == (0, 32)
+    assert [period.start_s for period in ends] == sorted({period.start_s for period in ends})
+    assert all(period.limit <= fallback_a for period in ends)
+
+
+def test_a_limit_for_one_phase_ends_in_a_fallback_for_all() -> None:
+    profile = worded(16, fallback_a=6, phases=1)
+    assert [(period.limit, period.phases) for period in profile.periods] == [(16, 1), (6, 3)]
+    assert [period.phases for period in worded(16).periods] == [3, 3]
+
+
+def test_a_limit_in_watts_for_one_phase_is_for_the_current_of_that_phase() -> None:
+    in_watts = Wording(purpose=Purpose.TRANSACTION, level=2, unit=RateUnit.WATTS)
+    first, fallback = worded(10, fallback_a=6, phases=1, wording=in_watts, proved_phases=3).periods
+    assert (first.limit, first.phases) == (10 * LOWEST_V, 1)
+    assert fallback.phases is None
+
+
 def test_it_has_neither_an_end_nor_a_duration_and_names_its_transaction() -> None:
     profile = worded(16)
-    assert (profile.kind, profile.transaction_id, profile.purpose) == (Kind.ABSOLUTE, 7, Purpose.TRANSACTION)
+    assert (profile.kind, profile.transaction, profile.purpose) == (Kind.ABSOLUTE, 7, Purpose.TRANSACTION)
     assert profile.periods[-1].start_s > 0
 
 

@@ -5,16 +5,17 @@ from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.ocpp.conversation import LimitWish, Terminals
 from custom_components.charge_cluster.ocpp.frames import JsonObject
-from custom_components.charge_cluster.ocpp.times import ClockOffset
-from custom_components.charge_cluster.ocpp.v16 import requests
-from custom_components.charge_cluster.ocpp.v16.profiles import (
+from custom_components.charge_cluster.ocpp.profiles import (
     ProfileAbilities,
+    RateUnit,
     fallback_wordings,
     permanent_profile,
     temporary_profile,
     transaction_wordings,
 )
-from custom_components.charge_cluster.ocpp.v16.requests import RateUnit, ResetKind, Triggered
+from custom_components.charge_cluster.ocpp.times import ClockOffset
+from custom_components.charge_cluster.ocpp.v16 import requests
+from custom_components.charge_cluster.ocpp.v16.requests import ResetKind, Triggered
 
 from .schemas import conforms
 
@@ -45,7 +46,7 @@ AMPS = st.floats(min_value=0, max_value=500)
         ("GetCompositeSchedule", requests.get_composite_schedule(1, 86400, RateUnit.WATTS)),
         ("DataTransfer", requests.data_transfer(LONG, LONG, LONG)),
         ("DataTransfer", requests.data_transfer("vendor")),
-        ("ClearCache", requests.clear_cache()),
+        ("ClearCache", {}),
     ],
     ids=str,
 )
@@ -71,7 +72,7 @@ def test_every_limit_fulfils_its_schema(  # noqa: PLR0917 - one argument for eac
         now=1.8e9,
         offset=ClockOffset(offset_s=offset_s, uncertainty_s=uncertainty_s),
         proved_phases=phases,
-        transaction_id=7,
+        transaction=7,
     )
     assert conforms("SetChargingProfile", requests.set_charging_profile(1, profile))
 

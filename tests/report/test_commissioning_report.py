@@ -10,11 +10,11 @@ import pytest
 
 from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
 from custom_components.charge_cluster.engine.model import MeterScope
-from custom_components.charge_cluster.meters.settings import EntityMeterSettings
+from custom_components.charge_cluster.meters.settings import EntityMeterSettings, OcppMeterSettings
 from custom_components.charge_cluster.report.commissioning_report import UNSEEN, commissioning_report
 from custom_components.charge_cluster.report.facts import ReportFacts, ToMend
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Verdict
-from custom_components.charge_cluster.site.settings import ConnectorSettings
+from custom_components.charge_cluster.site.settings import ConnectorSettings, SatelliteSettings
 from custom_components.charge_cluster.site.views import CapView
 
 from .stage import (
@@ -300,14 +300,17 @@ def test_no_word_of_the_report_is_idle() -> None:
         lapsed=False,
     )
     entities = a_meter(meter_id="m2", source=EntityMeterSettings(currents=("a", "b", "c")))
-    points = (a_charge_point(), a_charge_point("p2"), a_charge_point("p3", connectors=()))
+    station = a_meter(meter_id="m3", source=OcppMeterSettings(charge_point_id="p3", identity="CP-p3"))
+    satellite = SatelliteSettings(satellite_id="s", name="Post 2", circuit_id="c1")
+    master = a_charge_point("p3", connectors=(ConnectorSettings(number=2, rotation=(0, 1, 2), satellite=satellite),))
+    points = (a_charge_point(), a_charge_point("p2"), master, a_charge_point("p4", connectors=()))
     old = tuple(replace(finding, outdated=True) for finding in all_passed("p1/1")[:1])
     full = the_facts(
         *points,
         name="Łódź 停車場",
         circuits=(everything, a_circuit("c1", "B", device=breaker, generation_a=(1.0,) * 3, generation_credit=True)),
         pictures=(a_picture(caps=(cap,), fallback_fits=False),),
-        meters=(a_meter(), entities),
+        meters=(a_meter(), entities, station),
         findings={"p1/1": old},
     )
     unknown = a_charge_point(connectors=(ConnectorSettings(number=1, rotation=None),))

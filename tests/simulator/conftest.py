@@ -6,9 +6,10 @@ from dataclasses import replace
 import pytest
 
 from simulator import Scenario, SimClock, SimulatedSite, load_scenario
-from simulator.charge_point import ChargePointSpec
+from simulator.charge_point import ChargePointSpec, OcppVersion
 
 from .central_system import CentralSystem
+from .stories_2 import VERSIONS
 
 FACTOR = 25.0
 """How much faster than real time the simulated sites of the tests run."""
@@ -32,7 +33,7 @@ async def run_site(central: CentralSystem) -> AsyncIterator[RunSite]:
     async def run(scenario: Scenario, *, factor: float = FACTOR) -> SimulatedSite:
         site = SimulatedSite(scenario, clock=SimClock(factor=factor))
         sites.append(site)
-        await site.start(central.url)
+        await site.start(central.url, secure_url=central.secure_url, trusted=central.certified.pem)
         return site
 
     yield run
@@ -54,5 +55,20 @@ def one_point(quiet: Scenario) -> Callable[..., Scenario]:
         point: ChargePointSpec = quiet.charge_points[0]
         changed = replace(point, **changes)  # type: ignore[arg-type] # the test names fields of the spec
         return replace(quiet, charge_points=(changed,))
+
+    return make
+
+
+@pytest.fixture(params=VERSIONS)
+def version(request: pytest.FixtureRequest) -> OcppVersion:
+    return OcppVersion(request.param)
+
+
+@pytest.fixture
+def point_2(one_point: Callable[..., Scenario], version: OcppVersion) -> Callable[..., Scenario]:
+    """Return the quiet site with one charge point that speaks a version of 2.x."""
+
+    def make(**changes: object) -> Scenario:
+        return one_point(version=version, **changes)
 
     return make

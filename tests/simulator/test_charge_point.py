@@ -407,7 +407,7 @@ class TestCommands:
         [
             ("ClearCache", {}, {"status": "Accepted"}),
             ("DataTransfer", {"vendorId": "nobody"}, {"status": "UnknownVendorId"}),
-            ("GetLocalListVersion", {}, {"listVersion": -1}),
+            ("GetLocalListVersion", {}, {"listVersion": 0}),
         ],
     )
     async def test_what_it_has_no_use_for_is_answered_all_the_same(
@@ -429,8 +429,12 @@ class TestCommands:
     ) -> None:
         site = await run_site(one_point())
         await site.all_accepted()
+        peer = central.peers["CP-01"]
+        refused = central.loop_future()
+        peer.pending["odd"] = refused
+        await peer.websocket.send_str('[2,"odd","MakeCoffee",{}]')
         with pytest.raises(Refused, match="NotImplemented"):
-            await central.call("CP-01", "GetDiagnostics", {"location": "ftp://nowhere.invalid/"})
+            await refused
 
     async def test_a_fault_shows_as_faulted_and_stops_the_current(
         self, central: CentralSystem, run_site: RunSite, one_point: OnePoint

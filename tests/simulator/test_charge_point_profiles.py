@@ -1,5 +1,6 @@
 """Charging profiles at a charge point over a real websocket: what is installed is what the car is offered."""
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -30,6 +31,23 @@ class TestProfiles:
         sent_at = site.now
         await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 10.0)
         assert site.now - sent_at == pytest.approx(5.5, abs=3.0)
+
+    async def test_a_limit_that_comes_on_the_heels_of_the_transactions_id_is_taken(
+        self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
+    ) -> None:
+        central.answers["StartTransaction"] = lambda _: None
+        site = await run_site(one_point())
+        await site.all_accepted()
+        site.plug(OUTLET, a_car(maximum_a=32.0))
+        started = await central.wait_action("StartTransaction")
+        peer = central.peers["CP-01"]
+        peer.asked["limit"], peer.pending["limit"] = "SetChargingProfile", central.loop_future()
+        answer = {"transactionId": 7, "idTagInfo": {"status": "Accepted"}}
+        profile = a_profile((0, 9.0), purpose="TxProfile", transactionId=7)
+        call = {"connectorId": 1, "csChargingProfiles": profile}
+        await peer.websocket.send_str(json.dumps([3, started.message_id, answer]))
+        await peer.websocket.send_str(json.dumps([2, "limit", "SetChargingProfile", call]))
+        assert await peer.pending["limit"] == {"status": "Accepted"}
 
     async def test_a_limit_passes_into_its_fallback_by_itself(
         self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
@@ -132,12 +150,44 @@ class TestProfiles:
         assert [period["limit"] for period in periods] == limits
         assert periods[1]["startPeriod"] == pytest.approx(300, abs=10)
 
+    async def test_one_that_switches_phases_connects_as_many_as_a_schedule_asks_for(
+        self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
+    ) -> None:
+        site = await self.charging(central, run_site, one_point(switches_phases=True))
+        outlet = site.truth.outlets[OUTLET]
+        profile = a_profile((0, 10.0), (600, 8.0))
+        profile["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = 1
+        await central.call("CP-01", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+        await site.until(lambda: outlet.connected_phases == 1)
+        assert outlet.drawn == (0.0, 0.0, 0.0)
+        await site.until(lambda: outlet.drawn == (10.0, 0.0, 0.0))
+        await limit(central, (0, 8.0))
+        await site.until(lambda: outlet.drawn == (8.0, 8.0, 8.0))
+
+    async def test_one_that_does_not_switch_phases_uses_all(
+        self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
+    ) -> None:
+        site = await self.charging(central, run_site, one_point())
+        profile = a_profile((0, 10.0))
+        profile["chargingSchedule"]["chargingSchedulePeriod"][0]["numberPhases"] = 1
+        await central.call("CP-01", "SetChargingProfile", {"connectorId": 1, "csChargingProfiles": profile})
+        await site.until(lambda: site.truth.outlets[OUTLET].drawn == (10.0, 10.0, 10.0))
+
     async def test_whole_amps_are_rounded_down(
         self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
     ) -> None:
         site = await self.charging(central, run_site, one_point(whole_amps=True))
         await limit(central, (0, 10.9))
         await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 10.0)
+
+    async def test_only_currents_that_it_knows_are_offered(
+        self, central: CentralSystem, run_site: RunSite, one_point: OnePoint
+    ) -> None:
+        site = await self.charging(central, run_site, one_point(steps_a=(8.0, 10.0, 13.0, 32.0)))
+        await limit(central, (0, 12.9))
+        await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 10.0)
+        await limit(central, (0, 7.9))
+        await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 0.0)
 
     async def test_zero_keeps_the_minimum_on_some_models(
         self, central: CentralSystem, run_site: RunSite, one_point: OnePoint

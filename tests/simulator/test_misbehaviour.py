@@ -6,7 +6,7 @@ import pytest
 
 from simulator import Scenario
 from simulator.charge_point import Misbehaviour
-from simulator.charge_point.spec import Resending
+from simulator.charge_point.misbehaviour import Resending
 from simulator.faults import ImpossibleFault
 from simulator.scenario import Fault, FaultKind
 from simulator.site import UnknownTarget

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from simulator import ScenarioError, load_scenario, scenario_names
-from simulator.charge_point.spec import Refusal, StartBy
+from simulator.charge_point.misbehaviour import EnergyForm, Misbehaviour, Refusal, Silence
+from simulator.charge_point.spec import StartBy
 from simulator.meter import MeterKind
 from simulator.scenario import Arrival, Fault, FaultKind, Scenario
 from simulator.scenario_file import REACTION_S, scenario_of
@@ -30,7 +31,8 @@ def test_every_scenario_that_comes_along_can_be_read(name: str) -> None:
 
 
 def test_the_expected_scenarios_come_along() -> None:
-    assert {"demo", "step", "meter_dies", "charger_offline", "crowd", "quiet"} <= set(scenario_names())
+    expected = {"demo", "step", "meter_dies", "charger_offline", "crowd", "quiet", "habits", "solar", "night"}
+    assert expected | {"versions", "oddities"} <= set(scenario_names())
 
 
 def test_the_demo_has_what_it_promises() -> None:
@@ -42,6 +44,13 @@ def test_the_demo_has_what_it_promises() -> None:
     assert {arrival.car.phases for arrival in demo.arrivals} == {1, 3}
     assert {outlet.rotation for outlet in demo.outlets} >= {(0, 1, 2), (1, 2, 0), (2, 0, 1), (2,)}
     assert demo.meters[0].kind is MeterKind.SUNSPEC
+
+
+def test_a_sunny_day_feeds_in_and_tells_who_waits_for_it() -> None:
+    sunny = load_scenario("solar")
+    load = sunny.circuits[0].load
+    assert (max(load.amps_at(60.0)), max(load.amps_at(780.0))) == pytest.approx((8.0, -38.0), abs=0.4)
+    assert [point.mode for point in sunny.charge_points] == ["", "minimum_and_solar", "solar"]
 
 
 def test_a_scenario_is_read_the_same_every_time() -> None:
@@ -56,10 +65,54 @@ def test_sections_that_are_missing_come_from_the_scenario_below() -> None:
     assert dies.faults[0].kind is FaultKind.METER_SILENT
 
 
+def test_prices_are_read_and_slots_without_a_price_refused() -> None:
+    night = load_scenario("night")
+    assert night.prices is not None
+    assert (night.prices.slot_s, len(night.prices.per_kwh)) == (300.0, 4)
+    assert {point.mode for point in night.charge_points} == {"smart"}
+    assert all(arrival.car.stays_s and arrival.car.wanted_kwh for arrival in night.arrivals)
+    assert scenario_of(a_document()).prices is None
+    wrong: list[Any] = [{"slot_s": 300}, {"slot_s": 0, "per_kwh": [0.1]}, {"slot_s": 300, "per_kwh": ["dear"]}]
+    for prices in wrong:
+        with pytest.raises(ScenarioError, match="per_kwh"):
+            scenario_of(a_document(prices=prices))
+
+
+def test_oddities_are_read_by_their_kinds_and_unknown_ones_are_refused() -> None:
+    wrong = {"silence": "after_boot", "pongs_late_s": 3, "writes_nulls": True, "energy": "kwh"}
+    row = {"id": "CP", "circuit": "supply", "misbehaviour": wrong, "measurands": ["Voltage"]}
+    point = scenario_of(a_document(charge_points=[row])).charge_points[0]
+    expected = Misbehaviour(silence=Silence.AFTER_BOOT, pongs_late_s=3.0, writes_nulls=True, energy=EnergyForm.KWH)
+    assert point.misbehaviour == expected
+    assert point.measurands == ("Voltage",)
+    for impossible in ({"misbehaviour": {"energy": "mJ"}}, {"misbehaviour": {"moods": True}}, {"measurands": ["Joy"]}):
+        with pytest.raises(ScenarioError):
+            scenario_of(a_document(charge_points=[{"id": "CP", "circuit": "supply", **impossible}]))
+
+
+def test_a_main_meter_measures_a_circuit_that_exists() -> None:
+    row = {"id": "CP", "circuit": "supply", "main_meter": "supply"}
+    assert scenario_of(a_document(charge_points=[row])).charge_points[0].main_meter == "supply"
+    with pytest.raises(ScenarioError, match="attic"):
+        scenario_of(a_document(charge_points=[{**row, "main_meter": "attic"}]))
+
+
 def test_one_number_stands_for_three_phases() -> None:
     scenario = scenario_of(a_document(circuits=[{"id": "supply", "rating_a": [63, 50, 40]}]))
     assert scenario.circuits[0].rating_a == (63.0, 50.0, 40.0)
     assert scenario_of(a_document()).circuits[0].rating_a == (63.0, 63.0, 63.0)
+
+
+@pytest.mark.parametrize(("stated", "version"), [("1.6", "1.6"), (2.1, "2.1"), ("2.0.1", "2.0.1"), (None, "1.6")])
+def test_a_charge_point_speaks_the_version_that_is_stated_with_or_without_quotes(stated: Any, version: str) -> None:
+    row = {"id": "CP", "circuit": "supply", **({} if stated is None else {"version": stated})}
+    assert scenario_of(a_document(charge_points=[row])).charge_points[0].version == version
+
+
+def test_a_version_that_does_not_exist_is_refused() -> None:
+    row = {"id": "CP", "circuit": "supply", "version": "3.0"}
+    with pytest.raises(ScenarioError, match=r"1\.6, 2\.0\.1, 2\.1"):
+        scenario_of(a_document(charge_points=[row]))
 
 
 def test_a_row_of_charge_points_is_numbered_and_turned() -> None:
@@ -138,6 +191,8 @@ def test_a_row_of_cars_arrives_one_after_the_other() -> None:
         ({"charge_points": [{"id": "CP", "circuit": "supply", "rotation": [1, 4]}]}, "rotation", "1 to 3"),
         ({"charge_points": [{"id": "CP", "circuit": "supply", "starts_by": "wish"}]}, "starts_by", "plug, tag, remote"),
         ({"charge_points": [{"id": "CP", "circuit": "supply", "whole_amps": 1}]}, "whole_amps", "true or false"),
+        ({"charge_points": [{"id": "CP", "circuit": "supply", "steps_a": [6, 10, 8]}]}, "steps_a", "ascending"),
+        ({"charge_points": [{"id": "CP", "circuit": "supply", "steps_a": ["6"]}]}, "steps_a", "ascending"),
         ({"charge_points": [{"id": "CP", "circuit": "supply", "sampling_s": 1.5}]}, "sampling_s", "whole number"),
         ({"charge_points": "CP"}, "charge_points", "list"),
         ({"charge_points": ["CP"]}, "charge_points[0]", "mapping"),

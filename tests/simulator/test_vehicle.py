@@ -97,6 +97,19 @@ def test_a_full_battery_wants_nothing() -> None:
     assert plugged(a_car(soc=1.0)).sated
 
 
+def test_each_time_that_it_begins_to_draw_is_a_start() -> None:
+    car = plugged(a_car(), offered_a=10.0)
+    drive(car, 20.0)
+    car.offer(16.0, 20.0)
+    drive(car, 40.0, since=20.0)
+    assert car.starts == 1
+    car.offer(0.0, 40.0)
+    drive(car, 60.0, since=40.0)
+    car.offer(10.0, 60.0)
+    drive(car, 80.0, since=60.0)
+    assert car.starts == 2
+
+
 def test_a_paused_car_falls_asleep_and_wakes_when_offered_current() -> None:
     car = plugged(a_car(sleeps_after_s=60.0))
     drive(car, 61.0)
@@ -145,4 +158,24 @@ def test_a_car_that_ignores_the_pilot_is_stopped_by_the_contactor_alone() -> Non
 )
 def test_an_impossible_car_is_refused(wrong: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="car"):
+        a_car(**wrong)
+
+
+def test_currents_that_leak_show_on_terminals_that_are_not_used() -> None:
+    car = plugged(a_car(phases=1, maximum_a=16.0, phantom_a=(0.0, 0.4, 0.5)), offered_a=16.0)
+    drive(car, 30.0)
+    assert car.drawn(3) == (16.0, 0.4, 0.5)
+    assert car.drawn(1) == (16.0, 0.0, 0.0)
+
+
+def test_a_full_car_takes_current_again_after_a_while_and_stops_again() -> None:
+    car = plugged(a_car(ends_after_s=60.0, again_after_s=600.0, again_for_s=120.0, again_a=9.0), offered_a=16.0)
+    assert (drive(car, 120.0), car.sated) == (0.0, True)
+    assert (drive(car, 720.0, since=120.0), car.sated) == (9.0, False)
+    assert (drive(car, 840.0, since=720.0), car.sated) == (0.0, True)
+
+
+@pytest.mark.parametrize("wrong", [{"phantom_a": (0.0, -0.1, 0.0)}, {"again_for_s": 0.0}, {"again_a": 0.0}])
+def test_a_car_that_cannot_be_is_refused(wrong: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="leaks"):
         a_car(**wrong)

@@ -26,13 +26,21 @@ from custom_components.charge_cluster.chargers import (
 )
 from custom_components.charge_cluster.engine.controller import Command
 from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps, VehicleState
+from custom_components.charge_cluster.engine.planner import Plan, PlanTask, plan
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
+from custom_components.charge_cluster.ocpp.conversation import Afterwards
+from custom_components.charge_cluster.site.billing import MonthView
 from custom_components.charge_cluster.site.cap import Cap
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.exposure import KeptExposure
+from custom_components.charge_cluster.site.month_peak import KeptPeak
+from custom_components.charge_cluster.site.plan import KeptPlan
+from custom_components.charge_cluster.site.plan_now import Prices
+from custom_components.charge_cluster.site.planning import Solve
 from custom_components.charge_cluster.site.records import Kept, KeptBound
 from custom_components.charge_cluster.site.session import Session
+from custom_components.charge_cluster.site.session_wish import NO_PROFILE, Profile
 from custom_components.charge_cluster.site.settings import (
     ChargePointSettings,
     CircuitSettings,
@@ -41,15 +49,22 @@ from custom_components.charge_cluster.site.settings import (
     MeterSettings,
     ModbusMeterSettings,
     SiteSettings,
+    SiteWish,
 )
 from custom_components.charge_cluster.site.site import Site
 from custom_components.charge_cluster.site.standing import KeptDemand, KeptStanding
 from custom_components.charge_cluster.site.views import SessionEvent
+from custom_components.charge_cluster.site.wear import KeptWear
 from simulator.physics import CircuitSpec, OutletSpec, SiteTruth
 from simulator.vehicle import CarSpec
 from tests.virtual_time import VirtualClock, VirtualLoop
 
 STEP_S = 0.5
+
+
+async def at_once(task: PlanTask) -> Plan:
+    """Make a plan here and now: virtual time waits for no thread."""
+    return plan(task)
 
 
 class Notebook:
@@ -58,6 +73,7 @@ class Notebook:
     def __init__(self) -> None:
         self.available = True
         self.replaced: str | None = None
+        self.drivers_known = True
         self.bounds: dict[str, KeptBound] = {}
         self.bases: dict[str, PhaseAmps] = {}
         self.stuck: dict[str, PhaseAmps] = {}
@@ -75,6 +91,14 @@ class Notebook:
         self.standings: dict[str, KeptStanding] = {}
         self.demands: dict[str, KeptDemand] = {}
         self.turn: int | None = None
+        self.priorities: dict[str, int] = {}
+        self.profiles: dict[str, Profile] = {}
+        """Of drivers, by idTag."""
+        self.wear: dict[str, KeptWear] = {}
+        self.plans: dict[str, KeptPlan] = {}
+        self.usual_loads: dict[tuple[str, int], Sequence[PhaseAmps | None]] = {}
+        self.month: MonthView | None = None
+        self.peak: KeptPeak | None = None
         self.minutes: list[tuple[str, float, PhaseAmps, float]] = []
         self.orderly = True
         """Whether what it holds is all that there was, as after an orderly stop."""
@@ -94,6 +118,11 @@ class Notebook:
             standings=dict(self.standings),
             demands=dict(self.demands),
             turn=self.turn,
+            wear=dict(self.wear),
+            plans=dict(self.plans),
+            usual_loads=dict(self.usual_loads),
+            month=self.month,
+            peak=self.peak,
         )
 
     def complete(self) -> None: ...
@@ -149,6 +178,27 @@ class Notebook:
     def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
         self.demands[circuit_id] = demand
 
+    def keep_wear(self, key: str, wear: KeptWear | None) -> None:
+        self.wear.pop(key, None)
+        if wear is not None:
+            self.wear[key] = wear
+
+    def keep_plan(self, key: str, kept: KeptPlan | None) -> None:
+        self.plans.pop(key, None)
+        if kept is not None:
+            self.plans[key] = kept
+
+    def keep_usual_load(self, circuit_id: str, weekday: int, day: Sequence[PhaseAmps | None] | None) -> None:
+        self.usual_loads.pop((circuit_id, weekday), None)
+        if day is not None:
+            self.usual_loads[circuit_id, weekday] = day
+
+    def keep_month(self, month: MonthView) -> None:
+        self.month = month
+
+    def keep_peak(self, peak: KeptPeak) -> None:
+        self.peak = peak
+
     def keep_turn(self, turn: int) -> None:
         self.turn = turn
 
@@ -156,6 +206,12 @@ class Notebook:
         self.kept_sessions.pop(key, None)
         if session is not None:
             self.kept_sessions[key] = deepcopy(session)
+
+    def driver_priority(self, id_tag: str) -> int | None:
+        return self.priorities.get(id_tag)
+
+    def driver_profile(self, id_tag: str) -> Profile:
+        return self.profiles.get(id_tag, NO_PROFILE)
 
     def session(self, key: str, session: Session) -> None:
         self.sessions[session.session_id] = deepcopy(session)
@@ -179,6 +235,7 @@ class WirelessCharger:
         self.limit_a: float | None = None
         self.ends_a = 0.0
         """What the limit ends in."""
+        self.afterwards: tuple[Afterwards, ...] = ()
         self.expires_at = float("inf")
         self.answer_after_s = 0.05
         self.refuses = False
@@ -188,6 +245,9 @@ class WirelessCharger:
         """Where it ignores limits: it obeys them from so many other forms on; None: in no form."""
         self.forms = 0
         """Other forms in which a limit was ordered."""
+        self.switches_phases = True
+        self.phases: int | None = None
+        """How many phases its limit is for; None: all."""
         self.reports_offer = False
         self.foreign_a = 32.0
         """What something else lets it offer at most."""
@@ -198,11 +258,15 @@ class WirelessCharger:
         self.asked_at: list[float] = []
         """When it was asked for a measurement."""
         self.transaction = 0
+        self.id_tag: str | None = None
+        """Whose transactions it starts."""
+        self.told_sated = False
         self.runs = False
         """Whether that transaction runs."""
         self.meter_start_wh = 0.0
         self.started_at = 0.0
         self.calls: list[tuple[float, float]] = []
+        self.fallbacks_stored = 0
 
     def listen(self, report: ReportEvent) -> Callable[[], None]:
         self.listeners.append(report)
@@ -218,8 +282,15 @@ class WirelessCharger:
 
     def report_status(self) -> None:
         car = self.physical.truth.outlets[self.outlet_id].car
+        self.told_sated = car is not None and car.sated
         vehicle = VehicleState.ABSENT if car is None else VehicleState.SATED if car.sated else VehicleState.WANTS
         self.report(ConnectorStatus(connector=1, vehicle=vehicle, status=vehicle.value))
+
+    def report_change(self) -> None:
+        """Say whether its vehicle wants current, where that has changed."""
+        car = self.physical.truth.outlets[self.outlet_id].car
+        if car is not None and car.sated is not self.told_sated:
+            self.report_status()
 
     def report_state(self) -> None:
         self.report_status()
@@ -241,7 +312,7 @@ class WirelessCharger:
         return TransactionStarted(
             connector=1,
             transaction_id=str(self.transaction),
-            id_tag=None,
+            id_tag=self.id_tag,
             meter_start_wh=self.meter_start_wh,
             started_at=self.started_at,
             resumed=resumed,
@@ -293,8 +364,23 @@ class WirelessCharger:
     def offer(self, now: float) -> float:
         """Return what it offers its vehicle now."""
         if self.limit_a is None:
-            return self.fallback_a
-        return self.ends_a if now >= self.expires_at else self.limit_a
+            return self._known(self.fallback_a)
+        return self._known(self._by_itself(now) if now >= self.expires_at else self.limit_a)
+
+    def _by_itself(self, now: float) -> float:
+        """Return what its limit has passed into, by what came with it."""
+        wall = self.physical.clock.time() - self.physical.loop.time() + now
+        return next((step.amps for step in reversed(self.afterwards) if step.at <= wall), self.ends_a)
+
+    def _known(self, amps: float) -> float:
+        """Return the highest current that it knows and that is not above `amps`."""
+        steps = self.physical.steps_a.get(self.outlet_id, ())
+        return max((step for step in steps if step <= amps), default=0.0) if steps else amps
+
+    def connects(self, now: float) -> int:
+        """Return how many phases it connects as soon as nothing flows."""
+        holds = self.limit_a is not None and now < self.expires_at
+        return 3 if self.phases is None or not holds or not self.switches_phases else self.phases
 
     async def apply_limit(self, connector: int, order: LimitOrder) -> LimitOutcome:
         if not self.online:
@@ -311,11 +397,15 @@ class WirelessCharger:
             self.ignores = self.ignores and self.forms != self.obeys_form
         if not self.ignores:
             self.limit_a, self.expires_at = order.amps, now + order.validity_s
-            self.ends_a = order.fallback_a
+            self.ends_a, self.afterwards = order.fallback_a, order.afterwards
+            self.phases = order.phases
         return LimitOutcome.UNKNOWN if self.loses_answers else LimitOutcome.ACCEPTED
 
     def _cut_off(self) -> bool:
         return not self.online
+
+    def writes(self, connector: int) -> tuple[int, int]:
+        return (len(self.calls), self.fallbacks_stored)
 
     async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
         if not self.online:
@@ -324,6 +414,7 @@ class WirelessCharger:
         if self.refuses_fallback:
             return LimitOutcome.REFUSED
         self.fallback_a = fallback_a
+        self.fallbacks_stored += 1
         return LimitOutcome.ACCEPTED
 
     def sample(self, now: float) -> None:
@@ -376,6 +467,8 @@ class WirelessMeter:
         self.frozen: PhaseAmps | None = None
         """Shown instead of the truth; a meter of generation shows nothing else."""
         self.lag_s = 0.0
+        self.tells_lag = True
+        """Whether the time that it gives is that of what it shows, and not that of the report."""
         self.past: list[tuple[float, PhaseAmps]] = []
 
     async def start(self, report: ReportSample) -> None:
@@ -389,7 +482,7 @@ class WirelessMeter:
         if self.report is None or self.silent:
             return
         at, amps = next((p for p in reversed(self.past) if p[0] <= now - self.lag_s), self.past[0])
-        self.report(MeterSample(amps=self.frozen or amps, measured_at=at))
+        self.report(MeterSample(amps=self.frozen or amps, measured_at=at if self.tells_lag else now))
 
     def fail(self, key: FaultKey) -> None:
         if self.report is not None:
@@ -406,12 +499,17 @@ class PhysicalSite:
     loop: VirtualLoop
     notebook: Notebook = field(default_factory=Notebook)
     wishes: dict[str, ConnectorWish] = field(default_factory=dict)
+    usual: SiteWish = field(default_factory=SiteWish)
+    prices: Prices | None = None
+    solve: Solve = at_once
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock(self.loop)
         self.truth = SiteTruth(self.circuits, self.outlets)
         self.chargers: dict[str, WirelessCharger] = {}
         self.meters: dict[str, WirelessMeter] = {}
+        self.steps_a: dict[str, tuple[float, ...]] = {}
+        """The only currents that a charger knows, by its identity."""
         self.told: list[SessionEvent] = []
         """Sessions that were told to begin or end."""
         self.site = self._site()
@@ -425,7 +523,11 @@ class PhysicalSite:
             records=self.notebook,
             wiring=self,
             chance=Random(14),
+            usual=self.usual,
+            solve=self.solve,
         )
+        if self.prices is not None:
+            site.planning.use(self.prices)
         site.on_session(self.told.append)
         return site
 
@@ -489,6 +591,8 @@ class PhysicalSite:
             for charger in self.chargers.values():
                 outlet = self.truth.outlets[charger.outlet_id]
                 offer = 32.0 if charger.ignores and outlet.car is not None else charger.offer(now)
+                if not (outlet.switch_to(charger.connects(now)) or any(outlet.drawn)):
+                    offer = 0.0
                 outlet.offer(min(offer, charger.foreign_a), self.truth.now)
             self.truth.step(STEP_S)
             for index, charger in enumerate(self.chargers.values()):

@@ -45,6 +45,8 @@ class Scene:
     demand_kw: float | None = None
     idle_s: float = 5.0
     """What passes before cars come."""
+    steady_s: float = STEADY_S
+    """What passes until nothing moves any more."""
     unbalance_a: float | None = None
 
     def site(self, loop: VirtualLoop) -> PhysicalSite:
@@ -82,7 +84,8 @@ SCENES = {
         cluster_a=52.0,
     ),
     "balance": Scene(points=3, cars=(Car("P1"), Car("P2"), Car("P3", 1)), supply_a=80.0, unbalance_a=14.0),
-    "places": Scene(points=5, cars=tuple(Car(f"P{n}") for n in (5, 3, 1, 2, 4)), supply_a=26.0),
+    # Until everybody has had its trial.
+    "places": Scene(points=5, cars=tuple(Car(f"P{n}") for n in (5, 3, 1, 2, 4)), supply_a=26.0, steady_s=500.0),
     # What was saved early in the clock window lets them have more than the cap in its rest.
     "demand": Scene(points=2, cars=(Car("P1"), Car("P2")), supply_a=100.0, demand_kw=24.0, idle_s=1200.0),
 }
@@ -94,7 +97,7 @@ async def settle(site: PhysicalSite, scene: Scene) -> None:
     for car in scene.cars:
         site.plug(car.outlet_id, maximum_a=car.maximum_a, phases=car.phases)
         await site.run(COMES_AFTER_S)
-    await site.run(STEADY_S)
+    await site.run(scene.steady_s)
 
 
 def drawn(site: PhysicalSite) -> dict[str, float]:

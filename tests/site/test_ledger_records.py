@@ -7,12 +7,17 @@ from pathlib import Path
 import pytest
 
 from custom_components.charge_cluster.ledger import Ledger
+from custom_components.charge_cluster.ledger.drivers import DriverRecord
 from custom_components.charge_cluster.ledger.writer import StoreUnavailable
 from custom_components.charge_cluster.site.cap import Afterwards, Cap
 from custom_components.charge_cluster.site.exposure import KeptExposure, Spell
 from custom_components.charge_cluster.site.ledger_records import LedgerRecords
+from custom_components.charge_cluster.site.month_peak import KeptPeak
+from custom_components.charge_cluster.site.plan import KeptPlan, Said
 from custom_components.charge_cluster.site.session import Session
+from custom_components.charge_cluster.site.session_wish import NO_PROFILE, NO_SESSION_WISH, Profile, SessionWish
 from custom_components.charge_cluster.site.standing import KeptDemand, KeptStanding
+from custom_components.charge_cluster.site.wear import KeptWear
 from tests.ledger.records import NOON, WallClock, a_start, a_stop
 
 
@@ -35,6 +40,9 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
         settled_wh={"1": 100.0, "foreign": None},
         earlier_wh=3.0,
         left_at=NOON + 50,
+        wish=SessionWish(wanted_wh=8000.0, priority=3, charge_now=True),
+        told_by_vehicle=SessionWish(departure_at=NOON + 70, wanted_wh=8000.0),
+        missed_departure_at=NOON + 40,
     )
 
     records.keep_session("cp1/1", session)
@@ -42,6 +50,97 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
 
     records.keep_session("cp1/1", None)
     assert (await records.load()).sessions == {}
+
+
+async def test_a_plan_is_found_as_it_was_kept_and_one_of_another_version_is_not(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    plan = KeptPlan(
+        session_id="s",
+        start=NOON,
+        step_s=900.0,
+        amps=(0.0, 16.0),
+        phases=3,
+        made_at=NOON + 1.0,
+        taken_wh=0.0,
+        leave_at=NOON + 3600.0,
+        leave_by=Said.HABITS,
+        wanted_wh=9000.0,
+        wanted_by=Said.DRIVER,
+        planned_wh=8000.0,
+        shortfall_wh=1000.0,
+        completes_at=None,
+        cost=1.5,
+        prompted_at=NOON,
+        pauses=((NOON, NOON + 900.0),),
+    )
+    records.keep_plan("cp1/1", plan)
+    ledger.kept.put("site", "plan", "cp1/2", {"session_id": "t"})
+
+    assert (await records.load()).plans == {"cp1/1": plan}
+    records.keep_plan("cp1/1", None)
+    assert (await records.load()).plans == {}
+
+
+async def test_usual_loads_are_found_by_circuit_and_weekday(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    day = [None, (1.0, 2.0, 3.0)]
+    records.keep_usual_load("a/b", 6, day)
+    assert (await records.load()).usual_loads == {("a/b", 6): day}
+
+
+async def test_a_session_that_was_kept_before_drivers_could_wish_is_found(ledger: Ledger) -> None:
+    ledger.kept.put("site", "session", "cp1/1", {"session_id": "s", "started_at": NOON, "start_energy_wh": None})
+
+    kept = (await LedgerRecords(ledger, "site").load()).sessions
+
+    assert kept == {"cp1/1": Session(session_id="s", started_at=NOON, start_energy_wh=None, wish=NO_SESSION_WISH)}
+
+
+async def test_what_was_wished_of_a_session_is_on_record(ledger: Ledger) -> None:
+    wish = SessionWish(departure_at=NOON + 40, wanted_wh=8000.0)
+    session = Session(session_id="s", started_at=NOON, start_energy_wh=None, wish=wish)
+
+    for now in (NOON, NOON + 50):
+        assert session.falls_overdue(now) is (now > NOON)
+        LedgerRecords(ledger, "site").session("cp1/1", session)
+        [record] = await ledger.sessions.newest("site", NOON, NOON + 1.0, count=1)
+        assert (record.departure_at, record.wanted_wh) == (NOON + 40, 8000.0)
+
+
+async def test_the_priority_of_a_driver_is_known_from_the_start(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada", priority=7))
+    records = LedgerRecords(ledger, "site")
+
+    await records.load()
+    assert records.driver_priority("04aa") == 7
+
+    async def full() -> None:
+        raise StoreUnavailable("the disk is full")
+
+    monkeypatch.setattr(ledger.drivers, "learn", full)
+    await records.load()
+    assert records.driver_priority("04CC") is None
+
+
+async def test_the_profile_of_a_driver_is_known_by_its_token(ledger: Ledger) -> None:
+    await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada", leave_by_s=61_200.0, usual_wh=9000.0))
+    records = LedgerRecords(ledger, "site")
+
+    assert records.driver_profile("04aa") == Profile(leave_by_s=61_200.0, usual_wh=9000.0)
+    assert records.driver_profile("04BB") == NO_PROFILE
+
+
+async def test_the_peak_of_a_month_is_found_again(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    assert (await records.load()).peak is None
+
+    records.keep_peak(KeptPeak(start=NOON, watts=20_000.0))
+    records.keep_peak(KeptPeak(start=NOON, watts=30_000.5))
+
+    assert (await records.load()).peak == KeptPeak(start=NOON, watts=30_000.5)
+    assert (await LedgerRecords(ledger, "other").load()).peak is None
 
 
 async def test_what_was_kept_is_complete_only_after_an_orderly_stop(ledger: Ledger) -> None:
@@ -129,6 +228,15 @@ async def test_how_a_connector_stood_is_found_as_it_was_kept(ledger: Ledger) -> 
     assert list((await records.load()).standings) == ["cp2/1"]
 
 
+async def test_wear_is_found_as_it_was_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    worn = KeptWear(starts=3, passing_writes=400, lasting_writes=2)
+    records.keep_wear("cp1/1", worn)
+    records.keep_wear("cp2/1", KeptWear())
+    records.keep_wear("cp2/1", None)
+    assert (await records.load()).wear == {"cp1/1": worn}
+
+
 async def test_a_demand_window_a_turn_and_a_stuck_meter_are_found_as_they_were_kept(ledger: Ledger) -> None:
     records = LedgerRecords(ledger, "site")
     assert (await records.load()).turn is None
@@ -184,3 +292,39 @@ async def test_a_session_is_one_row_however_often_it_is_recorded(ledger: Ledger)
 
     [row] = await ledger.sessions.newest("site", NOON - 1, NOON + 1, count=100)
     assert (row.energy_wh, row.ended_at, row.transaction_id, row.id_tag) == (800.0, NOON + 60, "7", "04AA")
+
+
+async def test_habits_are_learned_from_sessions_that_ended_and_were_not_forgotten(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    ended = [
+        Session(session_id=f"s{number}", started_at=NOON + number, start_energy_wh=None, id_tag=tag)
+        for number, tag in enumerate(("04aa", "04BB", None, "04BB"))
+    ]
+    for session in ended[:3]:
+        session.ended_at = session.started_at + 3600.0
+    ended[0].wish = SessionWish(departure_at=NOON + 5000.0, wanted_wh=8000.0)
+    for session in ended:
+        records.session("cp1/1", session)
+    LedgerRecords(ledger, "elsewhere").session("cp9/1", replace(ended[0], session_id="e"))
+
+    first, second, third = (await records.load()).stays
+    assert (first.key, first.started_at, first.ended_at, first.id_tag) == ("cp1/1", NOON, NOON + 3600.0, "04aa")
+    assert (first.departure_at, first.wanted_wh) == (NOON + 5000.0, 8000.0)
+    assert (second.id_tag, third.id_tag) == ("04BB", None)
+
+    assert await ledger.sessions.forget("04AA") == 2
+    assert [stay.id_tag for stay in (await records.load()).stays] == ["04BB", None]
+    # The record itself stays, and writing it anew does not bring the habit back.
+    records.session("cp1/1", ended[0])
+    assert len(await ledger.sessions.newest("site", NOON, NOON + 10.0, count=9)) == 4
+    assert len((await records.load()).stays) == 2
+
+
+async def test_habits_are_empty_where_the_ledger_cannot_be_read(
+    ledger: Ledger, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def broken(site_id: str, count: int) -> None:
+        raise StoreUnavailable("the disk is gone")
+
+    monkeypatch.setattr(ledger.sessions, "for_habits", broken)
+    assert (await LedgerRecords(ledger, "site").load()).stays == ()

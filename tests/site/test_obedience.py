@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
 import pytest
 
-from custom_components.charge_cluster.chargers import LimitOutcome
+from custom_components.charge_cluster.chargers import LimitOutcome, Quirk, QuirkShown
 from custom_components.charge_cluster.engine.model import Reason
 from custom_components.charge_cluster.site.problems import Problem, ProblemKey
 from custom_components.charge_cluster.site.settings import ConnectorWish
@@ -175,6 +176,38 @@ def test_something_else_that_sets_limits_is_told(loop: VirtualLoop) -> None:
     play(a_full_site(loop), story)
 
 
+def test_a_connector_that_draws_on_more_phases_than_it_is_said_to_have_is_told(loop: VirtualLoop) -> None:
+    physical = a_site(loop, 1)
+    [point] = physical.settings.charge_points
+    one_phase = tuple(replace(connector, rotation=(0,)) for connector in point.connectors)
+    physical.settings = replace(physical.settings, charge_points=(replace(point, connectors=one_phase),))
+    physical.site = physical._site()
+
+    async def story(site: PhysicalSite) -> None:
+        await site.run(5)
+        site.plug("P1", maximum_a=16.0, phases=1)
+        await site.run(60)
+        assert problem(site, ProblemKey.MORE_PHASES) is None
+        site.unplug("P1")
+        await site.run(30)
+        site.plug("P1", maximum_a=16.0, phases=3)
+        await site.run(60)
+        told = problem(site, ProblemKey.MORE_PHASES)
+        assert told is not None
+        assert (told.subject, told.placeholders["beyond"]) == ("p1/1", "16")
+        # The meter sees it: nobody is given that current.
+        base = site.site.circuits["supply"].base_load_a
+        assert base is not None
+        assert base[1] >= 36.0
+        site.unplug("P1")
+        await site.run(30)
+        site.plug("P1", maximum_a=16.0, phases=1)
+        await site.run(60)
+        assert problem(site, ProblemKey.MORE_PHASES) is None
+
+    play(physical, story)
+
+
 def test_the_log_tells_what_was_in_force_before_also_of_one_that_ignores(loop: VirtualLoop) -> None:
     async def story(site: PhysicalSite) -> None:
         await settled(site)
@@ -182,5 +215,28 @@ def test_the_log_tells_what_was_in_force_before_also_of_one_that_ignores(loop: V
         await site.run(200)
         accepted = [order for order in site.notebook.orders if order[0] == "p1/1" and order[3] is LimitOutcome.ACCEPTED]
         assert all(before == earlier[2] for earlier, (_, before, _, _) in pairwise(accepted[1:]))
+
+    play(a_full_site(loop), story)
+
+
+@pytest.mark.parametrize(
+    ("quirk", "key"),
+    [
+        (Quirk.ZERO_ENDS_TRANSACTIONS, ProblemKey.ZERO_ENDS_TRANSACTIONS),
+        (Quirk.LIMITS_WITHOUT_END, ProblemKey.LIMIT_WITHOUT_END),
+        (Quirk.FOREIGN_PROFILE, ProblemKey.FOREIGN_PROFILE),
+    ],
+)
+def test_a_quirk_is_told_as_long_as_it_is_there(loop: VirtualLoop, quirk: Quirk, key: ProblemKey) -> None:
+    async def story(site: PhysicalSite) -> None:
+        await settled(site)
+        site.chargers["P1"].report(QuirkShown(connector=1, quirk=quirk))
+        await site.run(2)
+        told = problem(site, key)
+        assert told is not None
+        assert told.subject == "p1/1"
+        site.chargers["P1"].report(QuirkShown(connector=1, quirk=quirk, gone=True))
+        await site.run(2)
+        assert problem(site, key) is None
 
     play(a_full_site(loop), story)

@@ -2,9 +2,11 @@
 
 import asyncio
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
+from custom_components.charge_cluster.chargers import DrawSample
 from custom_components.charge_cluster.engine.controller import decide
 from custom_components.charge_cluster.engine.snapshot import Decision, Memory, Snapshot
 from custom_components.charge_cluster.site import site as site_module
@@ -91,7 +93,7 @@ def test_no_more_than_ten_passes_a_second_whoever_reports(passes: list[float]) -
     assert 99 <= len(passes) <= 10.0 / PASS_SPACING_S + 2
 
 
-def test_after_a_quiet_time_a_charger_is_answered_at_once(passes: list[float]) -> None:
+def test_after_a_quiet_time_a_charger_with_news_is_answered_at_once(passes: list[float]) -> None:
     loop = VirtualLoop()
     site = a_site(loop, 3)
 
@@ -100,9 +102,40 @@ def test_after_a_quiet_time_a_charger_is_answered_at_once(passes: list[float]) -
         await asyncio.sleep(0.35)
         passes.clear()
         reported_at = loop.time()
-        site.chargers["P1"].sample(reported_at)
+        site.chargers["P1"].report(DrawSample(connector=1, amps=(7.0, 0.0, 0.0), measured_at=reported_at))
         await asyncio.sleep(PASS_SPACING_S)
         assert passes[0] - reported_at <= AT_ONCE_S
         await site.site.stop()
 
     run_virtually(story(), loop)
+
+
+def test_who_says_the_same_again_asks_for_no_pass(passes: list[float]) -> None:
+    loop = VirtualLoop()
+    site = a_site(loop, 3)
+
+    async def story() -> None:
+        await _charging(site)
+        charger = site.chargers["P1"]
+        passes.clear()
+        await chatter(lambda: charger.sample(loop.time()), 10.0)
+        await site.site.stop()
+
+    run_virtually(story(), loop)
+    assert 8 <= len(passes) <= 20, "the meter's or those of time alone, and an answer or two"
+
+
+def test_who_draws_more_than_it_may_is_answered_at_once_however_often_it_says_so(passes: list[float]) -> None:
+    loop = VirtualLoop()
+    site = a_site(loop, 3)
+
+    async def story() -> None:
+        await _charging(site)
+        charger = site.chargers["P1"]
+        passes.clear()
+        sample = DrawSample(connector=1, amps=(40.0, 40.0, 40.0), measured_at=loop.time())
+        await chatter(lambda: charger.report(replace(sample, measured_at=loop.time())), 2.0)
+        await site.site.stop()
+
+    run_virtually(story(), loop)
+    assert len(passes) >= 18

@@ -329,7 +329,7 @@ def test_vehicles_that_change_while_the_charge_point_is_offline_have_a_session_e
         charger.reconnect()
         tell_of(site, left_at, came_at, first_wh)
         assert [event.kind for event in site.told] == ["started", "ended", "started"]
-        await site.run(107)
+        await site.run(157)
         assert shown(site) == pytest.approx(drawn_wh(site) - first_wh, rel=0.1)
         site.unplug("P1")
         first, second = (row(site, end) for end in ends(site))

@@ -5,7 +5,9 @@ from dataclasses import replace
 import pytest
 
 from custom_components.charge_cluster.engine.appetite import Appetite
+from custom_components.charge_cluster.engine.first_start import BEGUN
 from custom_components.charge_cluster.engine.obedience import Conduct, Obedience
+from custom_components.charge_cluster.engine.phase_use import PhaseUse
 from custom_components.charge_cluster.engine.snapshot import ConnectorMemory
 from custom_components.charge_cluster.site.standing import (
     Clocks,
@@ -45,6 +47,7 @@ def test_what_is_recalled_is_what_was_so() -> None:
         came_at=20.0 - 1_108.0,
         transaction="7",
         appetite=Appetite(phases=(2, 0), alike=True, upper_a=9.0, remembered=True),
+        start=BEGUN,
         queued=True,
         holds_place=True,
         place_since=20.0 - 608.0,
@@ -63,6 +66,24 @@ def test_nobody_was_served_after_the_last_limit_ran_out() -> None:
     memory = recalled(kept(), BEFORE.wall + 2.0, LATER)
     assert memory.holds_place
     assert memory.served(LATER.now) == pytest.approx(MEMORY.served(BEFORE.now) + 2.0)
+
+
+def test_a_vehicle_on_one_phase_stays_there_while_its_limit_holds() -> None:
+    use = PhaseUse(one=True, switches=3, decided_at=4_700.0)
+    memory = recalled(kept(replace(MEMORY, phase_use=use)), LATER.wall + 20.0, LATER)
+    assert memory.phase_use == PhaseUse(one=True, switches=3, decided_at=LATER.now)
+
+
+@pytest.mark.parametrize("limit_until", [None, LATER.wall - 1.0])
+def test_it_has_all_phases_again_where_its_limit_may_have_run_out(limit_until: float | None) -> None:
+    use = PhaseUse(one=True, switches=3, decided_at=4_700.0)
+    memory = recalled(kept(replace(MEMORY, phase_use=use)), limit_until, LATER)
+    assert memory.phase_use == PhaseUse(one=False, switches=3, decided_at=LATER.now)
+
+
+def test_who_cannot_switch_is_not_asked_again_after_a_restart() -> None:
+    use = PhaseUse(switches=1, unable=True)
+    assert recalled(kept(replace(MEMORY, phase_use=use)), None, LATER).phase_use.unable
 
 
 def test_a_clock_that_was_set_back_makes_nothing_lie_ahead() -> None:

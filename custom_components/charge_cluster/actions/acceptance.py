@@ -1,6 +1,6 @@
-"""The action that accepts many charge points at once: those that wait at the door, and those that are yet to dial in.
+"""The actions that accept many charge points at once, or satellites of one: those that are there, and those to come.
 
-It is for a car park that is commissioned in one go. Everything is checked before anything is added, and the keys are
+They are for a car park that is commissioned in one go. Everything is checked before anything is added, and keys are
 in the answer and nowhere else.
 """
 
@@ -9,11 +9,12 @@ from typing import Any
 
 import homeassistant.helpers.config_validation as cv
 import voluptuous as vol
-from homeassistant.const import ATTR_CONFIG_ENTRY_ID
+from homeassistant.const import ATTR_CONFIG_ENTRY_ID, ATTR_DEVICE_ID
 from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.translation import async_get_translations
 
+from ..addresses import dial_address
 from ..configuration import ROTATIONS, site_settings, with_charge_points
 from ..const import DOMAIN, SUPPLY_ID, Key, SubentryType
 from ..coordinator import ChargeClusterConfigEntry
@@ -26,13 +27,17 @@ from ..subentries.charge_point import (
     MAXIMUM_CONNECTORS,
     as_subentry,
     candidate,
-    dial_address,
     identity_owner,
     one_each,
     rotations_of,
     stored_charge_point,
 )
-from .target import MOST_DEVICES, site_of, the_circuit
+from ..subentries.satellite import (
+    as_subentry as satellite_subentry,
+    one_each as one_satellite_each,
+    satellite_faults,
+)
+from .target import MOST_DEVICES, site_of, targets_of, the_charge_point, the_circuit
 
 amps = vol.All(vol.Coerce(float), vol.Range(min=0, max=MAXIMUM_CONNECTOR_A))
 
@@ -48,6 +53,24 @@ ACCEPT = vol.Schema(
         vol.Optional(Key.CONNECTORS.value): vol.All(vol.Coerce(int), vol.Range(min=1, max=MAXIMUM_CONNECTORS)),
         vol.Optional(Key.FALLBACK.value): amps,
         vol.Optional(Key.SECURITY.value, default=DEFAULTS[Key.SECURITY]): vol.In([kind.value for kind in Security]),
+    }
+)
+
+
+NUMBERS = "numbers"
+
+ACCEPT_SATELLITES = vol.Schema(
+    {
+        vol.Required(ATTR_DEVICE_ID): vol.All(cv.ensure_list, [cv.string], vol.Length(min=1, max=1)),
+        vol.Optional(NUMBERS): vol.All(
+            cv.ensure_list,
+            [vol.All(vol.Coerce(int), vol.Range(min=1, max=MAXIMUM_CONNECTORS))],
+            vol.Length(min=1, max=MAXIMUM_CONNECTORS),
+        ),
+        vol.Optional(Key.CLUSTER.value): cv.string,
+        vol.Required(Key.MAXIMUM.value): vol.All(amps, vol.Range(min=1)),
+        vol.Optional(Key.ROTATION.value, default=DEFAULTS[Key.ROTATION]): vol.In((*ROTATIONS, IN_TURN)),
+        vol.Optional(Key.MINIMUM.value): vol.All(amps, vol.Range(min=1)),
     }
 )
 
@@ -84,6 +107,43 @@ async def accept_charge_points(call: ServiceCall) -> ServiceResponse:
                 "waiting": identity in waiting,
             }
             for identity, stored in accepted.items()
+        ]
+    }
+
+
+async def accept_satellites(call: ServiceCall) -> ServiceResponse:
+    """Add satellites of a master and return how they are called."""
+    hass = call.hass
+    words = await async_get_translations(hass, hass.config.language, "config", [DOMAIN])
+    # From here on nothing waits, so that what was checked is what is added to.
+    target, *_ = targets_of(hass, call)
+    entry, master = target.entry, the_charge_point(target)
+    appeared = entry.runtime_data.site.charge_points[master.charge_point_id].strangers
+    numbers = sorted(set(call.data.get(NUMBERS, appeared)))
+    if not numbers:
+        raise _refused("no_satellites", master=master.name)
+    for taken in sorted({connector.number for connector in master.connectors} & set(numbers)):
+        raise _refused("satellite_taken", number=str(taken), master=master.name)
+    circuit_id = entry.subentries[master.charge_point_id].data[Key.CLUSTER]
+    if Key.CLUSTER in call.data:
+        fed_from, circuit_id = the_circuit(hass, call.data[Key.CLUSTER])
+        if fed_from.entry_id != entry.entry_id:
+            raise _refused("cluster_elsewhere", site=entry.title)
+    if call.data[Key.ROTATION] not in rotations_of(entry, many=True):
+        raise _refused("impossible_rotation", site=entry.title)
+    fields = {**DEFAULTS, **call.data, Key.CLUSTER: circuit_id}
+    satellites = one_satellite_each(fields, [(master.charge_point_id, master.name, number) for number in numbers])
+    faults = satellite_faults(entry, satellites, subentry=None)
+    if faults:
+        key = next(iter(faults.errors.values()))
+        sentence = words[f"component.{DOMAIN}.config.error.{key}"].format(**faults.placeholders)
+        raise _refused("impossible_settings", fault=sentence.removesuffix("."))
+    for title, stored in satellites:
+        hass.config_entries.async_add_subentry(entry, satellite_subentry(title, stored))
+    return {
+        "satellites": [
+            {"name": title, "number": number, "appeared": number in appeared}
+            for (title, _), number in zip(satellites, numbers, strict=True)
         ]
     }
 

@@ -135,7 +135,9 @@ def _devices_of_section_14a(entry: ChargeClusterConfigEntry, circuit_id: str, da
         return told
     settings = entry.runtime_data.site.settings
     below = {circuit.circuit_id for circuit in circuits_below(settings, circuit_id)}
-    connectors = sum(len(point.connectors) for point in settings.charge_points if point.circuit_id in below)
+    connectors = sum(
+        point.circuit_of(connector) in below for point in settings.charge_points for connector in point.connectors
+    )
     if not connectors:
         raise _refused("cap_needs_value")
     return connectors

@@ -5,22 +5,23 @@ failure of one keeps nobody else from being asked.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 import homeassistant.helpers.config_validation as cv
 import voluptuous as vol
-from homeassistant.core import ServiceCall
+from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.exceptions import HomeAssistantError, ServiceValidationError
 
-from ..chargers import Charger, ChargerOffline
+from ..chargers import Charger, ChargerEvent, ChargerOffline, TransactionStarted
 from ..const import DOMAIN
-from ..coordinator import SubjectKind
+from ..coordinator import ChargeClusterConfigEntry, SubjectKind
 from ..entity import translated_errors
 from ..ocpp.protocols import AuthorisationStatus
-from ..site.door import Door, TagAuthoriser
-from ..site.installation import FREE_TAG
+from ..site.authorisation import WITHOUT_A_NAME
+from ..site.authoriser import FREE_TAG
+from ..site.settings import ChargePointSettings
 from ..site.site import Site
 from .fields import id_tag
 from .target import DEVICES, Place, Target, targets_of, the_charge_points, the_connector
@@ -28,6 +29,11 @@ from .target import DEVICES, Place, Target, targets_of, the_charge_points, the_c
 ID_TAG = "id_tag"
 KIND = "kind"
 OPERATIVE = "operative"
+WAIT = "wait"
+
+USUAL_WAIT_S = 30.0
+"""A charge point was seen to agree, and to begin a quarter of a minute later."""
+LONGEST_WAIT_S = 300.0
 
 SOFT: Final = "soft"
 HARD: Final = "hard"
@@ -39,7 +45,13 @@ WHOLE_CHARGE_POINT = 0
 """In place of the number of a connector."""
 
 COMMAND = vol.Schema(DEVICES)
-START = vol.Schema({**DEVICES, vol.Optional(ID_TAG): id_tag})
+START = vol.Schema(
+    {
+        **DEVICES,
+        vol.Optional(ID_TAG): id_tag,
+        vol.Optional(WAIT, default=USUAL_WAIT_S): vol.All(vol.Coerce(float), vol.Range(min=0, max=LONGEST_WAIT_S)),
+    }
+)
 RESET = vol.Schema({**DEVICES, vol.Optional(KIND, default=SOFT): vol.In((SOFT, HARD))})
 SET_AVAILABILITY = vol.Schema({**DEVICES, vol.Required(OPERATIVE): cv.boolean})
 
@@ -75,13 +87,18 @@ async def carry_out(errands: Iterable[Errand]) -> None:
     failures = [failure for failure in await asyncio.gather(*map(_failure, waiting)) if failure is not None]
     if not failures:
         return
+    raise fail_of_several(failures, len(waiting))
+
+
+def fail_of_several(failures: Sequence[str], asked: int) -> HomeAssistantError:
+    """Return the error that says which of several that were asked failed."""
     named = "; ".join(failures[:MOST_NAMED])
-    raise HomeAssistantError(
+    return HomeAssistantError(
         translation_domain=DOMAIN,
         translation_key="some_failed",
         translation_placeholders={
             "failed": str(len(failures)),
-            "asked": str(len(waiting)),
+            "asked": str(asked),
             "failures": named if len(failures) <= MOST_NAMED else f"{named}; …",
         },
     )
@@ -119,36 +136,87 @@ def _at_charge_points(targets: Iterable[Target], ask: Callable[[Charger], Awaita
 # The actions --------------------------------------------------------------------------------------------------------
 
 
-async def start_charging(call: ServiceCall) -> None:
+async def start_charging(call: ServiceCall) -> ServiceResponse:
     """Start transactions, with the idTag that was given or in nobody's name where everybody may charge."""
     places = [the_connector(target) for target in targets_of(call.hass, call)]
-    tags = {place.key: await _tag(place, call.data) for place in places}
+    tags = {place.key: _tag(place, call.data) for place in places}
+    begun: dict[str, str | None] = {}
 
     def starting(place: Place) -> Errand:
-        return _at_connector(place, lambda charger: charger.start(place.number, tags[place.key]))
+        async def start(charger: Charger) -> None:
+            begun[place.key] = await _started(charger, place, tags[place.key], call.data[WAIT])
+
+        return _at_connector(place, start)
 
     await carry_out(map(starting, places))
+    return {
+        "started": [
+            {
+                "connector": place.name,
+                "device_id": place.device_id,
+                # Told only where it was waited for.
+                "transaction_id": begun[place.key],
+            }
+            for place in places
+        ]
+    }
 
 
-async def _tag(place: Place, data: Mapping[str, Any]) -> str:
-    """Return the idTag of a transaction. Raises ServiceValidationError: it may not charge there."""
+async def _started(charger: Charger, place: Place, tag: str, wait_s: float) -> str | None:
+    """Start a transaction and wait so long for it; return its id. Raises HomeAssistantError: it does not begin."""
+    begun: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    listening = False
+
+    def heard(event: ChargerEvent) -> None:
+        # What ran before is told while we begin to listen; one that a cable began has no token.
+        if not listening or begun.done() or not isinstance(event, TransactionStarted):
+            return
+        if event.connector == place.number and event.id_tag is not None:
+            begun.set_result(event.transaction_id)
+
+    end = charger.listen(heard)
+    listening = True
+    try:
+        await charger.start(place.number, tag)
+        if not wait_s:
+            return None
+        async with asyncio.timeout(wait_s):
+            return await begun
+    except TimeoutError:
+        raise HomeAssistantError(
+            translation_domain=DOMAIN,
+            translation_key="start_not_followed",
+            translation_placeholders={"connector": place.name, "seconds": f"{wait_s:g}"},
+        ) from None
+    finally:
+        end()
+
+
+def _tag(place: Place, data: Mapping[str, Any]) -> str:
+    """Return the token of a transaction. Raises ServiceValidationError: it may not charge there."""
     runtime = place.entry.runtime_data
+    settings = runtime.site.settings
     tag: str | None = data.get(ID_TAG)
     if tag is None:
-        if not runtime.site.settings.accept_all_tags:
+        if settings.mode_at(place.charge_point) not in WITHOUT_A_NAME:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="id_tag_needed")
         return FREE_TAG
-    installation = runtime.installation
-    door = Door(lambda: [runtime.site.settings])
-    authoriser = TagAuthoriser(door, installation.ledger.drivers, installation.clock.time)
-    status = (await authoriser.authorise(place.charge_point.identity, tag)).status
+    refuse_unwelcome(place.entry, place.charge_point, place.name, tag)
+    return tag
+
+
+def refuse_unwelcome(entry: ChargeClusterConfigEntry, point: ChargePointSettings, name: str, tag: str) -> None:
+    """Refuse a token that would not be accepted at a charge point. Raises ServiceValidationError."""
+    runtime = entry.runtime_data
+    status = runtime.installation.may_start(runtime.site.settings, point, tag)
     if status is not AuthorisationStatus.ACCEPTED:
         raise ServiceValidationError(
             translation_domain=DOMAIN,
             translation_key="id_tag_refused",
-            translation_placeholders={"connector": place.name, "answer": status.value},
+            translation_placeholders={"connector": name, "answer": status.value},
         )
-    return tag
+    # Where Home Assistant decides, it has done so by this.
+    runtime.site.cards.decide(point.charge_point_id, tag, accepted=True)
 
 
 async def stop_charging(call: ServiceCall) -> None:
@@ -188,13 +256,13 @@ async def set_availability(call: ServiceCall) -> None:
         return lambda charger: charger.set_availability(number, operative=operative)
 
     targets = targets_of(call.hass, call)
-    single = [target for target in targets if _is_one_of_several(target)]
-    whole = [target for target in targets if not _is_one_of_several(target)]
+    single = [target for target in targets if is_one_of_several(target)]
+    whole = [target for target in targets if not is_one_of_several(target)]
     places = [the_connector(target) for target in single]
     errands = [_at_connector(place, at(place.number)) for place in places]
     await carry_out([*errands, *_at_charge_points(whole, at(WHOLE_CHARGE_POINT))])
 
 
-def _is_one_of_several(target: Target) -> bool:
+def is_one_of_several(target: Target) -> bool:
     """Return whether a target is a connector with a device of its own."""
     return SubjectKind.CONNECTOR in target.subjects and SubjectKind.CHARGE_POINT not in target.subjects

@@ -141,6 +141,12 @@ def _running(scope: Scope) -> dict[str, SessionRecord]:
             energy_wh=view.session.energy_wh,
             id_tag=view.session.id_tag,
             transaction_id=view.session.transaction_id,
+            departure_at=view.session.wish.departure_at,
+            wanted_wh=view.session.wish.wanted_wh,
+            cost=view.session.costs.cost,
+            saving=view.session.costs.saving,
+            unpriced_wh=view.session.costs.unpriced_wh,
+            currency=view.session.costs.currency,
         )
         for key, view in site.connectors.items()
         if view.session is not None and scope.covers(key)
@@ -163,10 +169,21 @@ def _session(
         "duration_s": None if until is None else max(0, round(until - now.started_at)),
         "energy_kwh": round(now.energy_wh / 1000, 3),
         "transaction_id": now.transaction_id,
+        # As the driver said it, whether that has passed by now or not.
+        "departure": spoken(record.departure_at),
+        "wanted_kwh": None if record.wanted_wh is None else round(record.wanted_wh / 1000, 3),
+        "cost": _money(now.cost),
+        "saving": _money(now.saving),
+        "unpriced_kwh": round(now.unpriced_wh / 1000, 3),
+        "currency": now.currency,
     }
     if tags:
         session["id_tag"] = now.id_tag
     return session
+
+
+def _money(amount: float | None) -> float | None:
+    return None if amount is None else round(amount, 4)
 
 
 # Limits -------------------------------------------------------------------------------------------------------------

@@ -14,9 +14,12 @@ from homeassistant.util import dt as dt_util
 from ..const import DOMAIN
 from ..engine.model import Reason
 from ..site.cap import CapSource
+from ..site.plan import PlanView
 from ..site.views import ConnectorView
 
 CATEGORY = "common"
+
+WH_PER_KWH = 1000.0
 
 LIKE_A_LIMIT_A = 0.05
 """Amps that differ by less are the same."""
@@ -90,12 +93,36 @@ class Sentences:
         ]
         if view.online and abs(view.target_a - view.limit_a) >= LIKE_A_LIMIT_A:
             said.append(self._say("limit_to_come", {"target": _amps(view.target_a)}))
+        if view.on_one_phase:
+            said.append(self._say("on_one_phase", {}))
         if view.queue_position is not None:
             said.append(self._say("queue_position", {"position": str(view.queue_position)}))
+        if view.plan is not None and view.plan.impossible:
+            said.append(self._lacks(view.plan))
         expected = moment(view.expected_at)
         if expected is not None:
             said.append(self._say("change_expected", {"time": f"{dt_util.as_local(expected):%H:%M}"}))
         return " ".join(said)
+
+    def _lacks(self, plan: PlanView) -> str:
+        """Return how much of what was asked for cannot be had in time, and when it could be."""
+        return self._say(
+            "wish_impossible",
+            {
+                "energy": f"{plan.shortfall_wh / WH_PER_KWH:.1f}",
+                "leave": _clock(plan.leave_at),
+                "possible": _clock(plan.possible_at),
+            },
+        )
+
+
+def _clock(at: float | None) -> str:
+    """Return a time as a clock shows it, with the day where that is another."""
+    when = moment(at)
+    if when is None:
+        return "—"
+    local, today = dt_util.as_local(when), dt_util.now().date()
+    return f"{local:%H:%M}" if local.date() == today else f"{local:%Y-%m-%d %H:%M}"
 
 
 def _amps(amps: float) -> str:

@@ -22,7 +22,8 @@ from ..coordinator import ChargeClusterConfigEntry, Subject, SubjectKind
 from ..devices import DeviceMissing
 from ..ledger import Ledger
 from ..newcomers import loaded_sites
-from ..site.settings import ChargePointSettings, CircuitSettings, SiteSettings
+from ..site.installation import Installation
+from ..site.settings import ChargePointSettings, CircuitSettings, ConnectorSettings, SiteSettings
 from ..site.site import Site
 from ..site.views import connector_key
 
@@ -80,13 +81,25 @@ class Place:
     @property
     def name(self) -> str:
         """Return how it is called: as its charge point where that has no other."""
-        name = self.charge_point.name
-        return name if len(self.charge_point.connectors) == 1 else f"{name} ({self.number})"
+        return self.charge_point.called(self.connector)
+
+    @property
+    def connector(self) -> ConnectorSettings:
+        """Return what is configured of it."""
+        return next(connector for connector in self.charge_point.connectors if connector.number == self.number)
+
+    @property
+    def circuit_id(self) -> str:
+        """Return the circuit that feeds it."""
+        return self.charge_point.circuit_of(self.connector)
 
     @property
     def device_id(self) -> str | None:
         """Return the id of its device in Home Assistant."""
-        several = len(self.charge_point.connectors) > 1
+        satellite = self.connector.satellite
+        if satellite is not None:
+            return device_id_of(self.entry, satellite.satellite_id)
+        several = len(self.charge_point.own_connectors) > 1
         return device_id_of(self.entry, self.key if several else self.charge_point.charge_point_id, child=several)
 
 
@@ -189,10 +202,17 @@ def places_below(target: Target) -> list[Place]:
     """Return the connector that a target is, or all below it. Raises ServiceValidationError: it is a meter."""
     if SubjectKind.METER in target.subjects:
         raise _unfit("no_connectors", target.name)
-    key = target.subjects.get(SubjectKind.CONNECTOR)
-    if key is None:
-        return list(_places(target.entry, charge_points_below(target)))
-    return [place for place in _places(target.entry, target.site.settings.charge_points) if place.key == key]
+    places = _places(target.entry, target.site.settings.charge_points)
+    key, point_id = target.subjects.get(SubjectKind.CONNECTOR), target.subjects.get(SubjectKind.CHARGE_POINT)
+    if point_id is not None:
+        # The device of a master stands for its satellites too.
+        return [place for place in places if place.charge_point.charge_point_id == point_id]
+    if key is not None:
+        return [place for place in places if place.key == key]
+    if target.circuit_id is None:
+        return []
+    circuits = {circuit.circuit_id for circuit in circuits_below(target.site.settings, target.circuit_id)}
+    return [place for place in places if place.circuit_id in circuits]
 
 
 @callback
@@ -241,10 +261,10 @@ def the_connector(target: Target) -> Place:
     """Return the connector that a target is. Raises ServiceValidationError: it is none, or more than one."""
     if SubjectKind.CONNECTOR not in target.subjects:
         raise _unfit("needs_connector", target.name)
-    places = places_below(target)
-    if not places:
+    place = places_of(target.entry).get(target.subjects[SubjectKind.CONNECTOR])
+    if place is None:
         raise _unfit("device_gone", target.name)
-    return places[0]
+    return place
 
 
 @callback
@@ -254,6 +274,15 @@ def the_charge_points(target: Target) -> list[ChargePointSettings]:
     if not points:
         raise _unfit("needs_charge_point", target.name)
     return points
+
+
+@callback
+def the_charge_point(target: Target) -> ChargePointSettings:
+    """Return the charge point that a target is. Raises ServiceValidationError: it is none, or several."""
+    points = the_charge_points(target)
+    if SubjectKind.CHARGE_POINT not in target.subjects or len(points) != 1:
+        raise _unfit("needs_charge_point", target.name)
+    return points[0]
 
 
 @callback
@@ -279,8 +308,14 @@ def the_circuit(hass: HomeAssistant, device_id: str) -> tuple[ChargeClusterConfi
 @callback
 def the_ledger(hass: HomeAssistant) -> Ledger:
     """Return the ledger that all sites share. Raises ServiceValidationError: no site runs."""
+    return the_installation(hass).ledger
+
+
+@callback
+def the_installation(hass: HomeAssistant) -> Installation:
+    """Return what all sites share. Raises ServiceValidationError: no site runs."""
     for entry in loaded_sites(hass):
-        return entry.runtime_data.installation.ledger
+        return entry.runtime_data.installation
     raise ServiceValidationError(translation_domain=DOMAIN, translation_key="no_site_runs")
 
 

@@ -6,13 +6,15 @@ point's own terminals (L1, L2, L3 of the connector); the engine maps them to sup
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from ..engine.model import PhaseAmps, VehicleState
 from ..engine.obedience import LimitForm
+from ..ocpp.conversation import Afterwards
+from ..ocpp.operations import Operations
 
 
 class LimitOutcome(StrEnum):
@@ -36,6 +38,10 @@ class LimitOrder:
     validity_s: float
     form: LimitForm = LimitForm.USUAL
     """Whether the last wording was not obeyed, so that the next one has to be used from now on."""
+    phases: int | None = None
+    """1: `amps` is for its first phase alone; None: for all that it has, as the fallback always is."""
+    afterwards: tuple[Afterwards, ...] = ()
+    """Where the charger can hold it: how much of the fallback it goes to by itself, and when; none: all of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +52,8 @@ class DeviceIdentity:
     model: str | None = None
     serial: str | None = None
     firmware: str | None = None
+    protocol: str | None = None
+    """What is spoken with it, for showing it only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -130,15 +138,124 @@ class TransactionStopped:
     """It did not run any more for us, so that its register alone is news; another one may run meanwhile."""
 
 
-type ChargerEvent = (
-    WentOnline | WentOffline | Booted | ConnectorStatus | DrawSample | TransactionStarted | TransactionStopped
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrangerSeen:
+    """It tells of a connector that is not configured: a satellite that an electrician has just added, for instance."""
+
+    connector: int
+    drawn_a: float = 0.0
+    """The most that it was measured to draw on a phase; 0 where nothing was measured."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OperationProgressed:
+    """How far something is that the charger does in its own time, in its own word: a log on its way, a firmware."""
+
+    what: str
+    status: str
+    request_id: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargerNoticed:
+    """Something that a person may want to know; nothing here depends on it. See `ocpp.conversation.Noticed`."""
+
+    what: str
+    name: str
+    value: str | None = None
+    details: str | None = None
+    monitor_id: int | None = None
+    cleared: bool | None = None
+    at: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NeedsTold:
+    """A vehicle told what it needs; None: it did not tell that."""
+
+    connector: int
+    departure_at: float | None = None
+    """UTC POSIX seconds."""
+    energy_wh: float | None = None
+    """From now on."""
+    least_a: float | None = None
+    most_a: float | None = None
+    """Per phase."""
+    phases: int | None = None
+    soc_percent: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ChargeNowAsked:
+    """A driver asked at the charger itself to charge now, or takes that back."""
+
+    connector: int
+    asked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HeldBack:
+    """Somebody at its own site holds the charger back, beside all that we order, or does so no more."""
+
+    connector: int
+    """0: all of them together."""
+    source: str
+    """The charger's own word for who it is."""
+    limit_a: float | None = None
+    """Per phase."""
+    limit_w: float | None = None
+    ended: bool = False
+
+
+class Quirk(StrEnum):
+    """What a person should know of how a charger treats limits; it is dealt with."""
+
+    ZERO_ENDS_TRANSACTIONS = "zero_ends_transactions"
+    """0 A has ended transactions again and again."""
+    LIMITS_WITHOUT_END = "limits_without_end"
+    """No limit ends by itself, so that it is never given more than its fallback."""
+    FOREIGN_PROFILE = "foreign_profile"
+    """A charging profile of somebody else governs, and could not be taken out."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class QuirkShown:
+    """A charger has shown a quirk, or has shown that it has it no more."""
+
+    connector: int
+    quirk: Quirk
+    gone: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StationReading:
+    """What the meter of a charge point itself reads."""
+
+    amps: PhaseAmps | None
+    """None: not of each phase, or not plausible."""
+    measured_at: float
+
+
+type ConnectorEvent = (
+    ConnectorStatus | DrawSample | TransactionStarted | TransactionStopped | NeedsTold | ChargeNowAsked | QuirkShown
 )
+"""What is about one connector alone."""
+type ChargerEvent = (
+    WentOnline | WentOffline | Booted | StrangerSeen | OperationProgressed | ChargerNoticed | HeldBack | ConnectorEvent
+)
+
+type ForAutomations = OperationProgressed | ChargerNoticed
+"""What is passed on to automations as it is."""
 
 type ReportEvent = Callable[[ChargerEvent], None]
 
 
 class ChargerOffline(Exception):
     """The charger has no connection, so that nothing can be asked of it."""
+
+
+class ChargerSilent(ChargerOffline):
+    """The charger was asked and gave no answer: what was asked for may have been done."""
 
 
 class OperationRefused(Exception):
@@ -201,6 +318,60 @@ class MeasuresOnDemand(Protocol):
 
     async def measure(self, connector: int) -> None:
         """Ask for a measurement now, which comes as a sample. Raises ChargerOffline, OperationRefused."""
+
+
+@runtime_checkable
+class HasMeter(Protocol):
+    """What a charge point can do besides that has a meter of its own, beside those of its connectors."""
+
+    async def read_station(self, within_s: float) -> StationReading | None:
+        """Return what it reads, asked for now; None: nothing was ever told of such a meter. Raises ChargerOffline."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Acquaintance:
+    """What is known of a charge point's ways: for people who look, nothing is decided by it."""
+
+    topics: Mapping[str, tuple[str, str | None]]
+    """Of each topic of a first contact: "unknown", "remembered" of its model or "known", and the finding."""
+    quirks: tuple[str, ...]
+    """What its make is known for."""
+
+
+@runtime_checkable
+class GetsKnown(Protocol):
+    """What a charger can do besides whose ways are found out at its first contact."""
+
+    @property
+    def acquaintance(self) -> Acquaintance:
+        """Return how far it is known."""
+
+
+@runtime_checkable
+class CountsWrites(Protocol):
+    """What a charger can do besides that counts the limits that are written to it; not every one can."""
+
+    def writes(self, connector: int) -> tuple[int, int]:
+        """Return how many limits were written for a connector since it began: those that pass, and those that last."""
+
+
+@runtime_checkable
+class TakesOperations(Protocol):
+    """What a charger can do besides that speaks OCPP."""
+
+    @property
+    def operations(self) -> Operations | None:
+        """Return what can be asked of it beyond charging."""
+
+
+def operations_of(charger: object) -> Operations | None:
+    """Return what can be asked of a charger over OCPP; None: it does not speak it."""
+    return charger.operations if isinstance(charger, TakesOperations) else None
+
+
+def writes_of(charger: object, connector: int) -> tuple[int, int]:
+    """Return how many limits were written for a connector; none where its charger does not count them."""
+    return charger.writes(connector) if isinstance(charger, CountsWrites) else (0, 0)
 
 
 def measures_on_demand(charger: Charger) -> MeasuresOnDemand | None:

@@ -1,9 +1,12 @@
 """A charge point over OCPP, as the site means a charger.
 
-It turns what a conversation reports into the site's events and the site's orders into wishes. Two things are decided
+It turns what a conversation reports into the site's events and the site's orders into wishes. Three things are decided
 here. What a status word says about the *vehicle*: current that flows outweighs any word, and a vehicle that takes
 nothing while it is offered nothing has not said no. And that a limit which was promised while no transaction ran is
-sent as soon as one starts.
+sent as soon as one starts. Where 0 A ended a transaction its vehicle still wants, and it is started again for the same
+driver when it is offered current.
+
+A connector that is not configured is nobody's, see `chargers.strangers`.
 
 What the outcome of `apply_limit` means: ACCEPTED is returned only when what the charger holds makes it true that the
 connector will draw no more than the order. For a running transaction that is its own profile, taken by the charger. A
@@ -15,6 +18,7 @@ there. NOT_SENT says that nothing went out and all is as before.
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import dataclass, replace
@@ -22,42 +26,67 @@ from typing import Any
 
 from ..engine.model import VehicleState
 from ..ocpp.conversation import (
+    ChargingNeeds,
+    ConnectorShown,
     Conversation,
     DeviceFacts,
     LimitAnsweredLate,
+    LimitFromOutside,
     LimitWish,
     Measured,
+    NoAnswer,
+    Noticed,
     NotReachable,
     Outcome,
+    PriorityAsked,
+    Progressed,
     Reachable,
     Rebooted,
     Refused,
     Report,
+    StationMeasured,
     StatusReported,
     Terminals,
     TransactionClosed,
     TransactionOpened,
     Unreachable,
 )
+from ..ocpp.experience import ABLE, UNABLE, Topic
 from ..ocpp.listeners import enlist
+from ..ocpp.operations import Operations
 from ..ocpp.protocols import UNPLUGGED
 from . import (
+    Acquaintance,
     Booted,
+    ChargeNowAsked,
     ChargerEvent,
+    ChargerNoticed,
     ChargerOffline,
+    ChargerSilent,
     ConnectorStatus,
     DeviceIdentity,
     DrawSample,
+    ForAutomations,
+    HeldBack,
     LimitForm,
     LimitOrder,
     LimitOutcome,
+    NeedsTold,
+    OperationProgressed,
     OperationRefused,
+    Quirk,
+    QuirkShown,
     ReportEvent,
+    StationReading,
     TransactionStarted,
     TransactionStopped,
     WentOffline,
     WentOnline,
 )
+from .strangers import Strangers
+from .zero import Resumption, ZeroWatch
+
+_LOGGER = logging.getLogger(__name__)
 
 FLOWING_A = 1.0
 """From here on current flows into a vehicle, whatever the status says."""
@@ -67,7 +96,7 @@ START_AFTER_S = 5.0
 """A vehicle that stays in Preparing for so long is not going to start by itself."""
 START_AGAIN_AFTER_S = 45.0
 START_ATTEMPTS = 2
-PREPARING = "Preparing"
+PREPARING, CHARGING = "Preparing", "Charging"
 
 _WANTING = frozenset({PREPARING, "Charging", "SuspendedEVSE"})
 _CONTENT = frozenset({"SuspendedEV", "Finishing"})
@@ -110,6 +139,10 @@ class _Connector:
         self.starting: asyncio.TimerHandle | None = None
         self.attempts = 0
         """To start the vehicle that is plugged in; a transaction uses them up."""
+        self.zero = ZeroWatch()
+        self.quirks: set[Quirk] = set()
+        """Those that were told."""
+        self.resumption = Resumption()
 
     def vehicle(self, now: float) -> VehicleState:
         """Return what is known of the vehicle."""
@@ -122,9 +155,25 @@ class _Connector:
             return VehicleState.WANTS
         if word in _EMPTY:
             return VehicleState.ABSENT
+        if self.resumption.wanted:
+            return VehicleState.WANTS
         if word == "SuspendedEV" and self.wanted and not self._was_offered(now):
             return VehicleState.WANTS
         return VehicleState.SATED if word in _CONTENT else VehicleState.UNKNOWN
+
+    @property
+    def waits(self) -> bool:
+        """Return whether a vehicle is plugged in and waits to be let in."""
+        return self.status is not None and self.status.status == PREPARING
+
+    @property
+    def may_be_resumed(self) -> bool:
+        """Return whether a vehicle whose transaction 0 A ended waits in one that nobody was let in by.
+
+        In OCPP 2.x another one may begin at once, since the cable is still plugged in.
+        """
+        unnamed = self.transaction is not None and self.transaction.id_tag is None
+        return unnamed and self.resumption.wanted
 
     def _was_offered(self, now: float) -> bool:
         """Return whether current was on offer long enough for the vehicle to take it."""
@@ -165,7 +214,7 @@ class OcppCharger:
         """Listen to a conversation.
 
         Args:
-            connectors: those that are configured; others that the charge point tells of are ignored.
+            connectors: those that are configured; others that the charge point tells of are held at 0 A.
             start_tag: idTag under which a vehicle that is plugged in is started from here, for charge points that
                 do not start by themselves where everybody may charge. None: nobody is started.
             monotonic: the clock.
@@ -174,6 +223,7 @@ class OcppCharger:
         self._start_tag = start_tag
         self._monotonic = monotonic
         self._connectors = {terminals.connector: _Connector(terminals) for terminals in connectors}
+        self._strangers = Strangers(conversation, spawn=self._spawn, tell=self._tell, monotonic=monotonic)
         for terminals in connectors:
             conversation.describe(terminals)
         self._listeners: list[ReportEvent] = []
@@ -193,7 +243,21 @@ class OcppCharger:
     @property
     def identity(self) -> DeviceIdentity:
         """Return who it says it is."""
-        return _identity(self._conversation.device)
+        return self._identity(self._conversation.device)
+
+    def _identity(self, device: DeviceFacts) -> DeviceIdentity:
+        return DeviceIdentity(
+            vendor=device.vendor,
+            model=device.model,
+            serial=device.serial,
+            firmware=device.firmware,
+            protocol=f"OCPP {self._conversation.version.value}",
+        )
+
+    @property
+    def operations(self) -> Operations | None:
+        """Return what can be asked of it beyond charging."""
+        return self._conversation.operations
 
     def listen(self, report: ReportEvent) -> Callable[[], None]:
         """Have events reported, the present state at once; return what ends it."""
@@ -207,8 +271,10 @@ class OcppCharger:
         wanted = {terminals.connector: terminals for terminals in connectors}
         for number in [number for number in self._connectors if number not in wanted]:
             self._connectors.pop(number).cancel_start()
+            self._strangers.meet(number)
         for number, terminals in wanted.items():
             self._conversation.describe(terminals)
+            self._strangers.accepted(number)
             if number in self._connectors:
                 self._connectors[number].terminals = terminals
             else:
@@ -227,6 +293,8 @@ class OcppCharger:
             fallback_a=order.fallback_a,
             validity_s=order.validity_s,
             reworded=order.form is LimitForm.OTHER,
+            phases=order.phases,
+            afterwards=order.afterwards,
         )
         known.asking += 1
         try:
@@ -239,8 +307,14 @@ class OcppCharger:
             known.asking -= 1
         if outcome is Outcome.ACCEPTED:
             known.promised(order, self._monotonic())
+            if known.transaction is not None and not known.may_be_resumed:
+                known.zero.held(order.amps, self._monotonic())
+                self._tell_quirks(known)
+            elif order.amps >= known.terminals.minimum_a:
+                self._resume(known)
         elif outcome is not Outcome.NOT_SENT:
             known.promise = None
+            self._tell_quirks(known)
         self._tell_vehicle(known)
         return _OUTCOMES[outcome]
 
@@ -249,7 +323,10 @@ class OcppCharger:
 
     async def provision_fallback(self, connector: int, fallback_a: float) -> LimitOutcome:
         """Store the permanent fallback, if the charger does not hold it already."""
-        return _OUTCOMES[await self._conversation.store_fallback(connector, fallback_a)]
+        outcome = await self._conversation.store_fallback(connector, fallback_a)
+        if connector in self._connectors:
+            self._tell_quirks(self._connectors[connector])
+        return _OUTCOMES[outcome]
 
     async def start(self, connector: int, id_tag: str) -> None:
         """Start a transaction from here. Raises ChargerOffline, OperationRefused."""
@@ -271,6 +348,11 @@ class OcppCharger:
         """Take a connector (0: all) out of service or back. Raises ChargerOffline, OperationRefused."""
         await _carried_out(self._conversation.set_availability(connector, operative=operative))
 
+    def writes(self, connector: int) -> tuple[int, int]:
+        """Return how many profiles were sent for a connector: those for a transaction, and those that last."""
+        sent = self._conversation.profile_writes(connector)
+        return (sent.passing, sent.lasting)
+
     @property
     def measures_on_demand(self) -> bool:
         """Return whether it sends a measurement when it is asked for one, as far as is known."""
@@ -279,6 +361,37 @@ class OcppCharger:
     async def measure(self, connector: int) -> None:
         """Ask for a measurement now. Raises ChargerOffline, OperationRefused."""
         await _carried_out(self._conversation.measure(connector))
+
+    @property
+    def acquaintance(self) -> Acquaintance:
+        """Return how far the charge point is known."""
+        topics = {topic.value: (known.stage.value, known.finding) for topic, known in self._conversation.known.items()}
+        return Acquaintance(topics=topics, quirks=tuple(sorted(self._conversation.quirks)))
+
+    async def read_station(self, within_s: float) -> StationReading | None:
+        """Return what the meter of the charge point itself reads, asked for now; None: nothing was ever told of one.
+
+        Raises:
+            ChargerOffline: it cannot be asked.
+        """
+        news = asyncio.Event()
+
+        def heard(report: Report) -> None:
+            if isinstance(report, StationMeasured):
+                news.set()
+
+        end = self._conversation.listen(heard)
+        news.clear()  # what was told before is not the answer
+        try:
+            await _carried_out(self._conversation.measure_station())
+            async with asyncio.timeout(within_s):
+                await news.wait()
+        except OperationRefused, TimeoutError:
+            _LOGGER.debug("%s tells its own meter at most by itself", self._conversation.identity)
+        finally:
+            end()
+        told = self._conversation.station
+        return None if told is None else StationReading(amps=told.amps, measured_at=told.at)
 
     async def refresh(self) -> None:
         """Ask for the present state. Raises ChargerOffline, OperationRefused."""
@@ -302,19 +415,47 @@ class OcppCharger:
         match report:
             case Reachable():
                 self._tell(WentOnline())
+                self._strangers.hold_all()
             case Unreachable():
                 self._tell(WentOffline())
             case Rebooted(device=device):
-                for known in self._connectors.values():
-                    known.promise = None
-                self._tell(Booted(identity=_identity(device)))
-            case LimitAnsweredLate():
-                # The site heard UNKNOWN and goes on from there; the answer made the charger reachable again.
+                self._restarted(device)
+            case Progressed() | Noticed():
+                self._tell(_for_automations(report))
+            case LimitAnsweredLate() | StationMeasured():
+                # The site heard UNKNOWN of a limit and goes on from there; the answer made the charger reachable again.
+                # What its own meter reads is for who listens to that.
                 pass
+            case ChargingNeeds() | LimitFromOutside() | PriorityAsked():
+                self._pass_on(report)
+            case ConnectorShown():
+                if report.connector not in self._connectors:
+                    self._strangers.meet(report.connector)
             case StatusReported() | Measured() | TransactionOpened() | TransactionClosed():
-                connector = self._connectors.get(report.connector)
-                if connector is not None:
-                    self._heard_of(connector, report)
+                self._heard_at(report)
+
+    def _restarted(self, device: DeviceFacts) -> None:
+        for known in self._connectors.values():
+            known.promise = None
+        self._tell(Booted(identity=self._identity(device)))
+        for known in self._connectors.values():
+            self._tell_quirks(known)
+        self._strangers.hold_all()
+
+    def _pass_on(self, report: ChargingNeeds | LimitFromOutside | PriorityAsked) -> None:
+        if isinstance(report, LimitFromOutside) and report.connector in {0, *self._connectors}:
+            self._tell(_held_back(report))
+        elif isinstance(report, ChargingNeeds) and report.connector in self._connectors:
+            self._tell(_needs(report))
+        elif isinstance(report, PriorityAsked) and report.connector in self._connectors:
+            self._tell(ChargeNowAsked(connector=report.connector, asked=report.asked))
+
+    def _heard_at(self, report: StatusReported | Measured | TransactionOpened | TransactionClosed) -> None:
+        connector = self._connectors.get(report.connector)
+        if connector is not None:
+            self._heard_of(connector, report)
+        elif report.connector > 0:
+            self._strangers.heard_of(report)
 
     def _heard_of(
         self, connector: _Connector, report: StatusReported | Measured | TransactionOpened | TransactionClosed
@@ -329,17 +470,50 @@ class OcppCharger:
                 self._tell(connector.sample)
             case TransactionOpened():
                 connector.transaction = report
-                connector.attempts = START_ATTEMPTS
-                connector.cancel_start()
+                if report.id_tag is not None or not connector.waits:
+                    connector.attempts = START_ATTEMPTS
+                    connector.cancel_start()
+                if report.id_tag is not None:
+                    connector.resumption.over()
                 self._tell(_started(report))
                 self._keep_promise(connector)
             case TransactionClosed():
                 if not report.late:
+                    self._look_at_end(connector, report)
                     connector.transaction = None
                     connector.flowing_a = 0.0
                     # It was for this transaction: the next one would get a limit that nobody counts.
                     connector.promise = None
                 self._tell(_stopped(report))
+
+    def _look_at_end(self, connector: _Connector, closed: TransactionClosed) -> None:
+        """See whether 0 A ended a transaction whose vehicle is still there."""
+        opened = connector.transaction
+        if closed.presumed or opened is None or not connector.zero.ended(closed.reason, self._monotonic()):
+            return
+        connector.resumption.begin(opened.id_tag or self._start_tag)
+        self._tell_quirks(connector)
+
+    def _tell_quirks(self, connector: _Connector) -> None:
+        """Tell how it treats limits where that is news."""
+        shown = {
+            Quirk.ZERO_ENDS_TRANSACTIONS: self._ends_at_zero(connector.zero),
+            Quirk.FOREIGN_PROFILE: self._conversation.is_overruled(connector.terminals.connector),
+            Quirk.LIMITS_WITHOUT_END: self._conversation.kept_at_fallback,
+        }
+        for quirk, is_so in shown.items():
+            if is_so is not (quirk in connector.quirks):
+                (connector.quirks.add if is_so else connector.quirks.discard)(quirk)
+                self._tell(QuirkShown(connector=connector.terminals.connector, quirk=quirk, gone=not is_so))
+
+    def _ends_at_zero(self, zero: ZeroWatch) -> bool:
+        """Return whether 0 A is known to end transactions: seen here, or at others of the model until it is not."""
+        remembered = self._conversation.known[Topic.ZERO].finding
+        if zero.known and remembered != UNABLE:
+            self._conversation.found_out(Topic.ZERO, UNABLE)
+        elif zero.outlived and remembered == UNABLE:
+            self._conversation.found_out(Topic.ZERO, ABLE)
+        return zero.known or (remembered == UNABLE and not zero.outlived)
 
     def _take_status(self, connector: _Connector, status: StatusReported) -> None:
         connector.status = status
@@ -347,8 +521,11 @@ class OcppCharger:
             connector.flowing_a = 0.0
             connector.wanted = True
             connector.attempts = 0
+            connector.resumption.over()
         elif status.status in _WANTING:
             connector.wanted = True
+            if status.status == CHARGING:
+                connector.resumption.over()
         elif connector.vehicle(self._monotonic()) is VehicleState.SATED:
             connector.wanted = False
         self._tell_vehicle(connector)
@@ -383,6 +560,10 @@ class OcppCharger:
                 events.append(connector.sample)
             if connector.transaction is not None:
                 events.append(_started(connector.transaction, resumed=True))
+            events.extend(
+                QuirkShown(connector=connector.terminals.connector, quirk=quirk) for quirk in sorted(connector.quirks)
+            )
+        events.extend(self._strangers.present())
         return events
 
     def _tell(self, event: ChargerEvent) -> None:
@@ -396,7 +577,12 @@ class OcppCharger:
         promise = connector.promise
         remaining_s = promise.until - self._monotonic() if promise is not None else 0.0
         if promise is not None and remaining_s > 1.0 and not connector.asking:
-            wish = LimitWish(amps=promise.order.amps, fallback_a=promise.order.fallback_a, validity_s=remaining_s)
+            wish = LimitWish(
+                amps=promise.order.amps,
+                fallback_a=promise.order.fallback_a,
+                validity_s=remaining_s,
+                afterwards=promise.order.afterwards,
+            )
             self._spawn(self._offer(connector.terminals.connector, wish))
 
     async def _offer(self, connector: int, wish: LimitWish) -> None:
@@ -409,13 +595,21 @@ class OcppCharger:
 
     def _start_now(self, connector: _Connector) -> None:
         connector.starting = None
-        waiting = connector.status is not None and connector.status.status == PREPARING
-        if self._start_tag is None or not waiting or connector.transaction is not None:
+        transaction = connector.transaction
+        # In OCPP 2.x a transaction may begin as a cable is plugged in: nobody has been let in to charge by that.
+        begun = transaction is not None and transaction.id_tag is not None
+        if self._start_tag is None or not connector.waits or begun:
             return
         if self.online:
             connector.attempts += 1
             self._spawn(self._start_quietly(connector.terminals.connector, self._start_tag))
         self._start_later(connector, START_AGAIN_AFTER_S)
+
+    def _resume(self, connector: _Connector) -> None:
+        """Start a transaction again that 0 A ended, now that there is current for it."""
+        tag = connector.resumption.attempt(self._monotonic()) if self.online else None
+        if tag is not None:
+            self._spawn(self._start_quietly(connector.terminals.connector, tag))
 
     async def _start_quietly(self, connector: int, id_tag: str) -> None:
         try:
@@ -432,14 +626,26 @@ class OcppCharger:
 async def _carried_out(work: Coroutine[Any, Any, None]) -> None:
     try:
         await work
+    except NoAnswer as failure:
+        raise ChargerSilent from failure
     except NotReachable as failure:
         raise ChargerOffline from failure
     except Refused as refusal:
         raise OperationRefused(refusal.answer) from refusal
 
 
-def _identity(device: DeviceFacts) -> DeviceIdentity:
-    return DeviceIdentity(vendor=device.vendor, model=device.model, serial=device.serial, firmware=device.firmware)
+def _for_automations(report: Progressed | Noticed) -> ForAutomations:
+    if isinstance(report, Progressed):
+        return OperationProgressed(what=report.what, status=report.status, request_id=report.request_id)
+    return ChargerNoticed(
+        what=report.what,
+        name=report.name,
+        value=report.value,
+        details=report.details,
+        monitor_id=report.monitor_id,
+        cleared=report.cleared,
+        at=report.at,
+    )
 
 
 def _started(opened: TransactionOpened, *, resumed: bool | None = None) -> TransactionStarted:
@@ -464,6 +670,28 @@ def _stopped(closed: TransactionClosed) -> TransactionStopped:
         vehicle_left=closed.reason == UNPLUGGED,
         presumed=closed.presumed,
         late=closed.late,
+    )
+
+
+def _needs(told: ChargingNeeds) -> NeedsTold:
+    return NeedsTold(
+        connector=told.connector,
+        departure_at=told.departure_at,
+        energy_wh=told.energy_wh,
+        least_a=told.least_a,
+        most_a=told.most_a,
+        phases=told.phases,
+        soc_percent=told.soc_percent,
+    )
+
+
+def _held_back(told: LimitFromOutside) -> HeldBack:
+    return HeldBack(
+        connector=told.connector,
+        source=told.source,
+        limit_a=told.limit_a,
+        limit_w=told.limit_w,
+        ended=told.ended,
     )
 
 

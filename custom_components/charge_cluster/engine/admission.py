@@ -35,9 +35,19 @@ class Candidate:
     paused: bool
     """Whether it lost a place a moment ago."""
     served_s: float
-    """How long it has had a place."""
+    """How long it has had a place; who has less comes first."""
     since: float
     """When it began to want."""
+    most_a: float = 0.0
+    """The most that it can take."""
+    spoken_a: float = 0.0
+    """What it speaks for in its rows with a place: once all of a row is spoken for, no other that speaks for anything
+    gets one there, unless its minimum fits beside all that those with a place can take. Few that get much finish
+    sooner than many that get little."""
+    untried: bool = False
+    """Whether it has had no place since it came."""
+    place_s: float = 0.0
+    """How long it has had the place that it holds."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +78,8 @@ def admit(room: Sequence[float], candidates: Sequence[Candidate], *, new_turn: b
         key=lambda c: (-c.priority, not c.holds_place and not new_turn, c.served_s, c.since, c.key),
     )
     left = list(room)
+    # What is not spoken for yet, and what nobody with a place could take.
+    unspoken, idle = list(room), list(room)
     for candidate in queue:
         for row in candidate.rows:
             left[row] -= candidate.reserved_a
@@ -78,10 +90,16 @@ def admit(room: Sequence[float], candidates: Sequence[Candidate], *, new_turn: b
         needed = extra + (RESTART_ROOM_A if candidate.paused and not candidate.holds_place and not new_turn else 0.0)
         rows = candidate.rows
         tight = next((row for row in rows if left[row] < needed * rows.count(row) - ROUNDING_A), None)
+        if tight is None and candidate.spoken_a:
+            tight = next((row for row in rows if unspoken[row] <= ROUNDING_A), None)
+            if tight is not None and all(idle[row] >= needed * rows.count(row) - ROUNDING_A for row in rows):
+                tight = None
         if tight is None:
             admitted.add(candidate.key)
-            for row in candidate.rows:
+            for row in rows:
                 left[row] -= extra
+                unspoken[row] -= candidate.spoken_a
+                idle[row] -= candidate.most_a
         else:
             waiting.append((candidate.key, tight))
     return Places(frozenset(admitted), tuple(waiting))

@@ -61,12 +61,15 @@ class Appetite:
 UNKNOWN_APPETITE = Appetite()
 
 
-def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appetite:
-    """Return what is known after the newest measurement; judging the same one again changes nothing."""
+def observe(appetite: Appetite, connector: Connector, bound: DrawBound, *, on_one_phase: bool = False) -> Appetite:
+    """Return what is known after the newest measurement; judging the same one again changes nothing.
+
+    What a vehicle draws while it is told to use one phase (`on_one_phase`) does not say which ones it could use.
+    """
     if not bound.draws:
         return appetite
     draw = bound.draws[-1]
-    appetite = _phases(appetite, connector, draw.amps, draw.at)
+    appetite = _unseen(appetite) if on_one_phase else _phases(appetite, connector, draw.amps, draw.at)
     alike = _loads_alike(draw.amps)
     if alike is not appetite.alike:
         appetite = replace(appetite, alike=alike)
@@ -93,6 +96,13 @@ def observe(appetite: Appetite, connector: Connector, bound: DrawBound) -> Appet
 
 def _loads_alike(drawn: PhaseAmps) -> bool:
     return min(drawn) >= max(drawn) - max(UNLIKE_A, UNLIKE_SHARE * max(drawn))
+
+
+def _unseen(appetite: Appetite) -> Appetite:
+    """Return what is known without what was being learned of its phases."""
+    if appetite.same_phases_since is None:
+        return appetite
+    return replace(appetite, seen_phases=(), same_phases_since=None)
 
 
 def _phases(appetite: Appetite, connector: Connector, amps: PhaseAmps, at: float) -> Appetite:

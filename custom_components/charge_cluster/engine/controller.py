@@ -1,4 +1,4 @@
-"""One pass: observe → budget → admit → share → guard → commands.
+"""One pass: observe → budget → admit → share → switch phases → guard → commands.
 
 `decide` is a pure function of a snapshot and a small memory. Its stages run in this order; each takes what the ones
 before it found and answers one question. Each has a room of its own; the commands stand below.
@@ -8,39 +8,44 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from . import guard
 from .allocation import ROUNDING_A
 from .budget import budget_for
-from .guard import BEFORE_START
+from .guard import BEFORE_START, ONE_PHASE
 from .model import Reason, VehicleState
 from .obedience import LimitForm
 from .observing import PLUGGED_IN, take_seats
 from .outcome import outcome
-from .raising import safe_raises, unknown_limits
+from .phase_switching import switch_phases
+from .raising import safe_raises, unproved_limits
 from .rows import layout_of
 from .seat import Seat, sums_of
 from .sharing import admit_candidates, share_out
 from .snapshot import Command, Decision, Memory, Snapshot
+from .solar import follow_sun, with_sun
 
 
 def decide(snapshot: Snapshot, memory: Memory) -> Decision:
     """Run one pass."""
     layout = layout_of(snapshot.site, capped_in_watts=any(cap.watts is not None for cap in snapshot.caps))
     seats = take_seats(snapshot, memory, layout)
+    sun = follow_sun(snapshot, memory, seats)
     sums = sums_of(layout, seats)
     budget = budget_for(snapshot, memory, seats, layout, sums)
     places = admit_candidates(snapshot, memory, seats, budget, sums)
-    share_out(snapshot, seats, places, budget)
+    share_out(snapshot, seats, places, budget, sun)
+    if snapshot.site.switching:
+        switch_phases(snapshot, memory, seats, places, budget, sums)
     raises = safe_raises(snapshot, seats, budget, sums)
-    commands = _commands(snapshot, seats, raises.limits, unknown_limits(snapshot, seats, budget, sums))
-    return outcome(snapshot, seats, budget, places, commands, raises.fallbacks, sums)
+    commands = _commands(snapshot, seats, raises.limits, unproved_limits(snapshot, seats, budget, sums))
+    decision = outcome(snapshot, seats, budget, places, commands, raises.fallbacks, sums)
+    return decision if sun is None else with_sun(decision, sun)
 
 
 # --- commands: what is sent, in which order? -------------------------------------------------------------------------
 
 
 def _commands(
-    snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str, float], first: Mapping[str, float]
+    snapshot: Snapshot, seats: Mapping[str, Seat], raises: Mapping[str, float], unproved: Mapping[str, float]
 ) -> list[Command]:
     reductions: list[Command] = []
     increases: list[Command] = []
@@ -51,13 +56,12 @@ def _commands(
         if not bound.online or facts.vehicle is VehicleState.UNKNOWN:
             continue
         in_flight = bound.in_flight
-        unproved = not facts.outstanding and bool(in_flight) and guard.undecided(bound)
         ordered = in_flight[-1] if in_flight and facts.outstanding else bound.limit_a
         target = seat.target
-        if ordered is None or unproved:
-            # Which limit is in force is not known. A small one is no increase of what was proved to fit.
-            amps = min(target, seat.lower) if bound.limit_a is not None else first.get(connector_id)
-            if amps is not None and (unproved or facts.vehicle is not VehicleState.ABSENT) and now >= facts.retry_at:
+        if ordered is None or seat.unproved:
+            # Which limit is in force is not known.
+            amps = unproved.get(connector_id)
+            if amps is not None and now >= facts.retry_at:
                 reductions.append(_command(snapshot, seat, amps, reduces=True))
         elif target < ordered - ROUNDING_A or seat.form is LimitForm.OTHER:
             if now >= facts.retry_at:
@@ -93,6 +97,7 @@ def _command(snapshot: Snapshot, seat: Seat, amps: float, *, reduces: bool, rene
         reduces=reduces,
         renews=renews,
         form=seat.form,
+        phases=ONE_PHASE if seat.one_phase else None,
         decided_at=snapshot.wall,
     )
 
@@ -104,4 +109,4 @@ def _why_not_yet(snapshot: Snapshot, seat: Seat) -> Reason:
         return Reason.FALLBACK_UNPROVED
     if (seat.bound.limit_a or 0.0) < seat.lower:
         return Reason.RESTARTING if snapshot.now < seat.facts.starts_at else Reason.WAITING_RELEASE
-    return seat.reason
+    return Reason.FIRST_START if seat.target > seat.rises_to else seat.reason

@@ -7,32 +7,13 @@ they came. So a circuit with this rule takes nothing from its neighbours.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 
-from .admission import Candidate, Places, admit
+from .admission import Candidate, Places
 from .allocation import ROUNDING_A
-from .model import SharingRule, SiteModel
+from .groups import places_among
 from .seat import Seat
-
-
-def groups_of(site: SiteModel, seats: Iterable[Seat]) -> list[list[Seat]]:
-    """Return the vehicles below each circuit for which the rule was chosen, in the order in which they came."""
-    roots = {
-        circuit_id: chosen.circuit_id
-        for circuit_id, chosen in site.rules.items()
-        if chosen.rule is SharingRule.FIRST_COME and chosen.circuit_id is not None
-    }
-    if not roots:
-        return []
-    below: dict[str, list[Seat]] = {}
-    for seat in seats:
-        root = roots.get(seat.connector.circuit_id)
-        if root is not None:
-            below.setdefault(root, []).append(seat)
-    for members in below.values():
-        members.sort(key=lambda seat: (seat.memory.came_at, seat.connector.connector_id))
-    return [below[root] for root in sorted(below)]
 
 
 def places_by_arrival(
@@ -41,21 +22,10 @@ def places_by_arrival(
     """Return the places with those of each group given to who came first among its members; `room` as for `admit`."""
     for group in groups:
         members = {seat.connector.connector_id for seat in group}
-        waiting = dict(places.waiting)
-        if members.isdisjoint(waiting):
-            continue
-        left = list(room)
-        for candidate in candidates:
-            counted = max(candidate.minimum_a, candidate.reserved_a)
-            if candidate.key in members:
-                continue
-            for row in candidate.rows:
-                left[row] -= counted if candidate.key in places.admitted else candidate.reserved_a
-        # Nobody is served less for having come first: there are no turns among them.
-        queue = [_without_turns(candidate) for candidate in candidates if candidate.key in members]
-        anew = admit(left, queue, new_turn=False)
-        others = tuple(pair for pair in places.waiting if pair[0] not in members)
-        places = Places((places.admitted - members) | anew.admitted, (*others, *anew.waiting))
+        if not members.isdisjoint(key for key, _ in places.waiting):
+            # Nobody is served less for having come first: there are no turns among them.
+            queue = [_without_turns(candidate) for candidate in candidates if candidate.key in members]
+            places = places_among(queue, places, room, candidates, new_turn=False)
     return places
 
 

@@ -8,9 +8,10 @@ elsewhere; what flows if every controller dies is in `fallback_proof`.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from enum import StrEnum
 from itertools import pairwise
 
-from .model import NO_AMPS, PHASES, Connector, PhaseAmps
+from .model import INDUCED_CURRENT_A, NO_AMPS, PHASES, Connector, PhaseAmps
 
 HISTORY_S = 90.0
 """How far back draws, orders and meter samples are remembered: the greatest skew (60 s) and a charger's reaction."""
@@ -37,6 +38,27 @@ BEFORE_START = float("-inf")
 
 CAR_SETTLING_S = 15.0
 """After this a car has followed its pilot signal (IEC 61851-1 allows 5 s, cars have been seen to need 11 s)."""
+
+
+ONE_PHASE = 1
+"""Phases asked for by a limit that is for the first phase of its connector alone."""
+
+ONE_PHASE_SEEN_AT_A = 4.0
+"""A draw on one phase proves that only one is connected while a real charging current flows."""
+
+ELSEWHERE_SHARE = 0.1
+"""What flows on another phase is less than this share of the current of the first, or it is a vehicle's."""
+
+
+class OnePhase(StrEnum):
+    """What is known of a charger whose limit is for one phase alone."""
+
+    ORDERED = "ordered"
+    """It accepted that; it may draw on all of its phases as before."""
+    SEEN = "seen"
+    """It was measured since to draw on the first phase alone."""
+    BROKEN = "broken"
+    """It was measured to draw on another phase as well."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +116,11 @@ class DrawBound:
     """Past values of `held_a`: each held until the next one."""
     delay_s: float = 0.0
     """How much later than others it may follow an order: as its connector's."""
+    one_phase: OnePhase | None = None
+    """Where every limit that may be in force is for one phase alone: what is known of that. None: one of them may be
+    for all phases."""
+    one_phase_since: float = 0.0
+    """When that was accepted."""
 
     @property
     def follows_within_s(self) -> float:
@@ -114,8 +141,14 @@ def remembered_bound(
     fallback_a: float | None,
     expires_at: float | None,
     now: float,
+    fallback_sent_a: float = 0.0,
+    one_phase: bool = False,
 ) -> DrawBound:
-    """Return the bound of a connector from what was kept over a restart of ours; it has not been heard of yet."""
+    """Return the bound of a connector from what was kept over a restart of ours; it has not been heard of yet.
+
+    `fallback_sent_a` is the highest fallback that may have been sent since; `one_phase` whether the limit in force was
+    seen to be kept on one phase alone.
+    """
     return DrawBound(
         held_a=held_a if limit_a is not None else connector.maximum_a,
         limit_a=limit_a,
@@ -123,6 +156,9 @@ def remembered_bound(
         changed_at=now,
         expires_at=expires_at,
         fallback_a=fallback_a,
+        fallback_sent_a=fallback_sent_a,
+        one_phase=OnePhase.SEEN if one_phase and limit_a is not None else None,
+        one_phase_since=now,
         ordered_at=None if limit_a is None else BEFORE_START,
         offline_since=now,
     )
@@ -132,7 +168,8 @@ def went_online(bound: DrawBound, connector: Connector, now: float) -> DrawBound
     """Return the bound after a connection was established; what the charger holds is as it was."""
     if bound.online:
         return bound
-    return replace(at_time(bound, connector, now), online=True, offline_since=None)
+    bound = _out_of_sight(at_time(bound, connector, now), now)
+    return replace(bound, online=True, offline_since=None)
 
 
 def went_offline(bound: DrawBound, now: float) -> DrawBound:
@@ -140,14 +177,27 @@ def went_offline(bound: DrawBound, now: float) -> DrawBound:
     if not bound.online and bound.offline_since is not None:
         return bound
     orders = _remember(bound.orders, Order(now, 0.0), now)
+    bound = _out_of_sight(bound, now)
     return replace(bound, online=False, offline_since=now, unseen_since=now, orders=orders)
 
 
-def sent(bound: DrawBound, amps: float, now: float, runs_out_at: float | None = None) -> DrawBound:
+def _out_of_sight(bound: DrawBound, now: float) -> DrawBound:
+    """Return the bound of a charger that could not be seen for a while: that it uses one phase is to be seen anew."""
+    if bound.one_phase is None or bound.one_phase is OnePhase.BROKEN:
+        return bound
+    return replace(bound, one_phase=OnePhase.ORDERED, one_phase_since=now)
+
+
+def sent(
+    bound: DrawBound, amps: float, now: float, runs_out_at: float | None = None, *, phases: int | None = None
+) -> DrawBound:
     """Return the bound after a limit was sent that runs out at a time: an increase counts at once.
 
-    Whether it arrived may never be known. So nothing is taken to have run out before it.
+    Whether it arrived may never be known. So nothing is taken to have run out before it, and one for all phases counts
+    on all of them from here on.
     """
+    if bound.one_phase is not None and phases != ONE_PHASE:
+        bound = replace(bound, one_phase=None)
     pending = (*(a for a in bound.in_flight if a != amps), amps)
     expires_at = bound.expires_at
     if runs_out_at is not None:
@@ -160,8 +210,10 @@ def sent(bound: DrawBound, amps: float, now: float, runs_out_at: float | None = 
     )
 
 
-def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None) -> DrawBound:
-    """Return the bound after the charger accepted a limit.
+def accepted(
+    bound: DrawBound, amps: float, now: float, expires_at: float | None, *, phases: int | None = None
+) -> DrawBound:
+    """Return the bound after the charger accepted a limit, for one phase or for all.
 
     A reduction frees nothing yet. Older orders still in flight were overtaken, because a charger carries out one call
     after the other; newer ones (the answer came late) stay in flight.
@@ -169,6 +221,11 @@ def accepted(bound: DrawBound, amps: float, now: float, expires_at: float | None
     pending = bound.in_flight
     if amps in pending:
         pending = pending[pending.index(amps) + 1 :]
+    if phases != ONE_PHASE or pending:
+        # What is still in flight may be for all phases.
+        bound = bound if bound.one_phase is None else replace(bound, one_phase=None)
+    elif bound.one_phase is None:
+        bound = replace(bound, one_phase=OnePhase.ORDERED, one_phase_since=now)
     changed = bound.limit_a is None or abs(bound.limit_a - amps) > SAME_A
     return replace(
         _hold(bound, max(bound.held_a, amps), now),
@@ -207,6 +264,7 @@ def took_over(bound: DrawBound, amps: float, now: float) -> DrawBound:
         expires_at=None,
         in_flight=(),
         orders=_remember(bound.orders, Order(now, amps), now),
+        one_phase=None,
     )
 
 
@@ -275,13 +333,35 @@ def measured(bound: DrawBound, connector: Connector, amps: PhaseAmps, at: float,
     draws = _trim((*bound.draws, Draw(at, on_supply, least)), now)
     seen = bound.unseen_since is None or (bound.online and at > bound.unseen_since)
     bound = replace(bound, draws=draws, unseen_since=None if seen else bound.unseen_since)
+    if bound.one_phase is not None:
+        bound = _seen_on_one_phase(bound, connector, draws[-1])
     most = max(on_supply)
     limit = bound.limit_a
-    if limit is None or bound.in_flight or at <= bound.since + _lag_s(bound, limit):
+    # A renewal under way changes nothing; samples that always meet one would prove nothing for ever.
+    if limit is None or undecided(bound) or at <= bound.since + _lag_s(bound, limit):
         return _hold(bound, max(bound.held_a, most), now)
     if most <= limit + max(MEASURING_TOLERANCE_A, MEASURING_TOLERANCE * limit):
         return _hold(bound, max(limit, most), now)
     return _hold(bound, max(bound.held_a, most), now)
+
+
+def _seen_on_one_phase(bound: DrawBound, connector: Connector, draw: Draw) -> DrawBound:
+    """Return the bound of a charger that was told to use one phase, after a measurement.
+
+    A charger may switch later than it answers, and a car may begin on one phase before it takes the others: what is
+    seen before the time that a car needs to follow proves nothing. One that was seen to use one phase keeps that.
+    """
+    first = connector.phases[0]
+    amps = draw.amps[first]
+    elsewhere = max(draw.amps[phase] for phase in PHASES if phase != first)
+    alone = elsewhere <= max(INDUCED_CURRENT_A, ELSEWHERE_SHARE * amps)
+    if bound.one_phase is OnePhase.SEEN:
+        return bound if alone else replace(bound, one_phase=OnePhase.BROKEN)
+    if bound.one_phase is OnePhase.BROKEN or draw.at < bound.one_phase_since + bound.follows_within_s:
+        return bound
+    if not alone:
+        return replace(bound, one_phase=OnePhase.BROKEN)
+    return bound if amps < ONE_PHASE_SEEN_AT_A else replace(bound, one_phase=OnePhase.SEEN)
 
 
 def _lag_s(bound: DrawBound, limit: float) -> float:
@@ -307,7 +387,7 @@ def unplugged(bound: DrawBound, now: float) -> DrawBound:
         if not bound.draws or bound.draws[-1].at < now
         else bound.draws
     )
-    return idle(replace(bound, draws=draws), now)
+    return idle(replace(bound, draws=draws, one_phase=None), now)
 
 
 def idle(bound: DrawBound, now: float) -> DrawBound:

@@ -39,6 +39,8 @@ class SharingRule(StrEnum):
     """Higher priority classes are filled first; inside a class shares are proportional."""
     FIRST_COME = "first_come"
     """Who came first gets all that it can take before the next; all together they have their proportional share."""
+    NEED = "need"
+    """Each vehicle gets as much as it is expected to need now so as to leave with what it came for."""
 
 
 class MeterScope(StrEnum):
@@ -50,6 +52,30 @@ class MeterScope(StrEnum):
     GENERATION = "generation"
     """What generation and storage on the circuit feed in (positive: towards the circuit). It guards nothing by itself;
     it says how much of `Circuit.generation_a` hides load now."""
+
+
+class ChargingMode(StrEnum):
+    """What a connector charges from, and when."""
+
+    NORMAL = "normal"
+    """Now, from whatever the supply has left."""
+    OFF_PEAK = "off_peak"
+    """The same in the hours that the tariff calls cheap; now where none are known."""
+    SMART = "smart"
+    """By a plan: at least cost until its driver leaves; now where there is none."""
+    SOLAR = "solar"
+    """Only from what would be exported."""
+    MINIMUM_AND_SOLAR = "minimum_and_solar"
+    """Its minimum always, and more from what would be exported."""
+    OFF = "off"
+    """Not at all, whoever asks."""
+
+
+SOLAR_MODES = frozenset({ChargingMode.SOLAR, ChargingMode.MINIMUM_AND_SOLAR})
+"""Modes that need to know what would be exported."""
+
+PLAN_MODES = frozenset({ChargingMode.OFF_PEAK, ChargingMode.SMART})
+"""Modes in which a vehicle waits for its hours."""
 
 
 class VehicleState(StrEnum):
@@ -86,6 +112,8 @@ class Reason(StrEnum):
     """Not even one minimum fits below the ceiling."""
     WAITING_RELEASE = "waiting_release"
     """The share is decided; it is raised when others have been seen to draw less."""
+    FIRST_START = "first_start"
+    """Its vehicle begins with its minimum, and has its share as soon as it was seen to draw."""
     METER_STALE = "meter_stale"
     STARTING = "starting"
     """The site was started a moment ago and has not heard of everything yet."""
@@ -106,6 +134,14 @@ class Reason(StrEnum):
     """After an outage vehicles start one after the other, at random moments."""
     COMMISSIONING = "commissioning"
     """A commissioning test holds it there for a moment."""
+    SURPLUS = "surplus"
+    """It charges from what would be exported, and no more than this would be."""
+    PLANNED = "planned"
+    """Its plan gives it no more now: it charges in cheaper hours, and is ready when its driver leaves."""
+    OFF_PEAK = "off_peak"
+    """It waits for the hours that the tariff calls cheap."""
+    PHASE_SWITCH = "phase_switch"
+    """Charging stands still for a moment while its charge point changes between three phases and one."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,9 +203,13 @@ class Connector:
     """Supply phase (0–2) of each of its own phases L1, L2, L3; one entry for a single-phase connector. None: unknown,
     so that its current counts on every phase."""
     minimum_a: float = 6.0
+    minimum_single_phase_a: float | None = None
+    """Its minimum while its vehicle uses one phase, where that needs more; None: the same."""
     maximum_a: float = 32.0
     """The most that the hardware and its cable allow: also what counts while nothing better is proved."""
     step_a: float = 1.0
+    steps_a: tuple[float, ...] | None = None
+    """The only currents that it knows, ascending; None: multiples of `step_a`."""
     fallback_a: float = 0.0
     """Amps it goes to by itself when it hears nothing."""
     cap_a: float | None = None
@@ -184,9 +224,18 @@ class Connector:
     """Time after which a reduction counts without a measurement, proved at commissioning; None: not proved."""
     delay_s: float = 0.0
     """How much later than others it may follow a limit, because it adds a delay of its own (found at commissioning)."""
+    switches_phases: bool = False
+    """Whether its charge point can be told to use one phase instead of three, and obeys that: its L1 remains."""
     fallback_kept: bool = True
     """False: it was seen to draw more than its fallback after a loss of connection or power, or that is being tested:
     its hardware maximum counts instead."""
+    mode: ChargingMode = ChargingMode.NORMAL
+    """As it holds now: who wants current at once, whatever sun and prices do, is given `NORMAL`."""
+
+    @property
+    def allowed(self) -> bool:
+        """Return whether it may charge at all as far as users say."""
+        return self.enabled and self.mode is not ChargingMode.OFF
 
     def on_supply(self, drawn: PhaseAmps) -> PhaseAmps:
         """Return terminal currents (L1, L2, L3 of the connector) as currents of the supply's phases."""
@@ -199,10 +248,22 @@ class Connector:
             amps[supply] += drawn[own]
         return (amps[0], amps[1], amps[2])
 
+    def minimum_on(self, phases: tuple[int, ...] | None) -> float:
+        """Return the least that a vehicle on these supply phases charges with; None: they are not known."""
+        single = self.minimum_single_phase_a
+        if single is None or len(phases or self.phases) > 1:
+            return self.minimum_a
+        return max(self.minimum_a, single)
+
     @property
     def phases(self) -> tuple[int, ...]:
         """Return the supply phases that its current must be counted on."""
         return PHASES if self.rotation is None else self.rotation
+
+    @property
+    def can_switch_phases(self) -> bool:
+        """Return whether there are phases to switch, and it is known which one remains."""
+        return self.switches_phases and self.rotation is not None and len(self.rotation) == len(PHASES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -230,6 +291,12 @@ class SiteModel:
     supply_id: str = field(init=False)
     rules: Mapping[str, ChosenRule] = field(init=False)
     """How what each circuit has is shared."""
+    solar: tuple[str, ...] = field(init=False)
+    """Connectors that charge from what would be exported, at least beyond their minimum."""
+    planned: tuple[str, ...] = field(init=False)
+    """Connectors that charge off-peak or by a plan."""
+    switching: tuple[str, ...] = field(init=False)
+    """Connectors that can be told to use one phase instead of three."""
     layouts: dict[bool, Layout] = field(init=False, repr=False, compare=False)
     """Where the rows of its circuits lie, made when first asked for, see `rows.layout_of`."""
 
@@ -240,6 +307,12 @@ class SiteModel:
         check_connectors(self.circuits, self.connectors)
         object.__setattr__(self, "paths", paths)
         object.__setattr__(self, "rules", {key: _chosen_rule(self.circuits, path) for key, path in paths.items()})
+        solar = tuple(key for key, each in self.connectors.items() if each.mode in SOLAR_MODES)
+        object.__setattr__(self, "solar", solar)
+        planned = tuple(key for key, each in self.connectors.items() if each.mode in PLAN_MODES)
+        object.__setattr__(self, "planned", planned)
+        switching = tuple(key for key, connector in self.connectors.items() if connector.can_switch_phases)
+        object.__setattr__(self, "switching", switching)
         object.__setattr__(self, "layouts", {})
         object.__setattr__(self, "supply_id", next(c.circuit_id for c in self.circuits.values() if c.parent_id is None))
 
@@ -279,6 +352,8 @@ class Limit:
     """The circuit whose ceiling is the reason, where one is."""
     expected_at: float | None = None
     """UTC POSIX time at which it is expected to change for the better, where that is known."""
+    phases: int | None = None
+    """1: it is for one phase alone, though there are three; None: for all phases."""
 
 
 def plus(a: PhaseAmps, b: PhaseAmps) -> PhaseAmps:

@@ -17,7 +17,7 @@ from itertools import pairwise
 from statistics import median
 
 from . import guard
-from .guard import CAR_SETTLING_S, DrawBound
+from .guard import CAR_SETTLING_S, DrawBound, Order
 from .model import Connector
 
 NOTICED_WITHIN_S = 30.0
@@ -125,13 +125,15 @@ def wants_other_form(conduct: Conduct, bound: DrawBound) -> bool:
 def by_measurements(bound: DrawBound, connector: Connector, now: float) -> DrawBound:
     """Return the bound of one in doubt as far as its measurements alone tell of what flowed: orders tell nothing.
 
-    One that still rises may have reached its hardware's maximum since. What a meter shows of that is no base load.
+    One that still rises may have reached its hardware's maximum since. What a meter shows of that is no base load. One
+    that is not heard of any more may have stopped: whoever sees it draw sees a base load then.
     """
     newest = bound.draws[-1]
+    orders = () if bound.unseen_since is None else (Order(bound.unseen_since, 0.0),)
     rises = len(bound.draws) == 1 or max(newest.amps) > max(bound.draws[-2].amps) + guard.MEASURING_TOLERANCE_A
     if rises and now < newest.at + bound.follows_within_s:
-        return replace(bound, orders=(), helds=(), held_a=connector.maximum_a)
-    return replace(bound, orders=())
+        return replace(bound, orders=orders, helds=(), held_a=connector.maximum_a)
+    return replace(bound, orders=orders)
 
 
 def ordered_otherwise(conduct: Conduct, now: float) -> Conduct:

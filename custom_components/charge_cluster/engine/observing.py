@@ -5,14 +5,19 @@ from __future__ import annotations
 import math
 from dataclasses import replace
 
-from . import guard, obedience, rest
+from . import first_start, guard, obedience, rest
 from .appetite import UNKNOWN_APPETITE, Appetite, observe
-from .model import NO_AMPS, PHASES, Connector, Reason, VehicleState
+from .first_start import NOT_BEGUN
+from .model import NO_AMPS, PHASES, PLAN_MODES, SOLAR_MODES, ChargingMode, Connector, Reason, VehicleState
 from .obedience import LimitForm
+from .phase_switching import stand_on_phases
+from .phase_use import ALL_PHASES, follow, in_another_transaction
+from .planned import PlannedNow, upper_by_plan
 from .rest import RESTED
 from .rows import Layout
-from .seat import Seat, whole_steps_above, whole_steps_below
+from .seat import Seat
 from .snapshot import ConnectorFacts, ConnectorMemory, Memory, Snapshot
+from .steps import current_above, current_below
 
 OUTSTANDING_GRACE_S = 1.0
 """A charger that has not answered an order for this long counts at its old limit, and the others pay for it at once."""
@@ -24,7 +29,7 @@ def take_seats(snapshot: Snapshot, memory: Memory, layout: Layout) -> dict[str, 
     """Return the seats of all connectors; those that nothing happened to are taken over from the pass before."""
     room = memory.room
     before = room.seats if room is not None and room.layout is layout else {}
-    facts_of, remembered_of = snapshot.facts, memory.connectors
+    facts_of, remembered_of, plans = snapshot.facts, memory.connectors, snapshot.plans
     seats: dict[str, Seat] = {}
     for connector_id, connector in snapshot.site.connectors.items():
         facts = facts_of.get(connector_id)
@@ -34,6 +39,7 @@ def take_seats(snapshot: Snapshot, memory: Memory, layout: Layout) -> dict[str, 
             or not seat.still
             or seat.facts is not facts
             or seat.memory is not remembered_of.get(connector_id)
+            or seat.planned is not plans.get(connector_id)
         ):
             seat = _seat(connector, facts, remembered_of.get(connector_id), layout, snapshot)
         seat.begin()
@@ -55,20 +61,26 @@ def _seat(
     if facts.vehicle is VehicleState.ABSENT and bound.online:
         bound = guard.idle(bound, now)
     remembered = _remembered(facts, remembered)
+    if connector.switches_phases or remembered.phase_use is not ALL_PHASES:
+        remembered = _with_phase_use(remembered, connector, facts, bound, now)
     if facts.vehicle in PLUGGED_IN:
-        appetite = observe(remembered.appetite, connector, bound)
+        on_one_phase = remembered.phase_use.one or bound.one_phase is not None
+        appetite = observe(remembered.appetite, connector, bound, on_one_phase=on_one_phase)
         rests = rest.observe(remembered.rest, connector, bound, now)
-        if appetite is not remembered.appetite or rests is not remembered.rest:
-            remembered = replace(remembered, appetite=appetite, rest=rests)
+        start = first_start.observe(remembered.start, connector, bound, facts.since, now)
+        if appetite is not remembered.appetite or rests is not remembered.rest or start is not remembered.start:
+            remembered = replace(remembered, appetite=appetite, rest=rests, start=start)
     appetite = remembered.appetite
     # What was learned of a vehicle holds while it is known to be there: unheard, another may have taken its place.
     there = bound.online and facts.vehicle in PLUGGED_IN
-    own, rows = _rows(layout, connector, appetite, appetite.proved_phases if there else None)
+    used = appetite.proved_phases if there else None
+    own, rows = _rows(layout, connector, appetite, used)
     share_own, share_rows = own, rows
     # While we start, nobody pays for those who have not had the time to dial in.
     awaited = snapshot.starting and facts.vehicle is VehicleState.UNKNOWN
     if appetite.remembered and (there or awaited):
         share_own, share_rows = _rows(layout, connector, appetite, appetite.phases)
+        used = appetite.phases
     fallback = guard.fallback_of(connector, bound)
     idle_own = _idle(layout, connector, appetite.proved_phases if there else None, fallback)
     share_idle_own = idle_own if share_own is own else _idle(layout, connector, appetite.phases, fallback)
@@ -91,33 +103,59 @@ def _seat(
         fallback=fallback,
         # A fallback that is to be raised is given room before it is stored.
         reserved=connector.fallback_a if facts.proving else max(fallback, connector.fallback_a),
-        upper=whole_steps_below(cap, connector.step_a),
-        takes=math.inf if appetite.upper_a is None or remembered.rest.tries_again(now) else appetite.upper_a,
-        lower=whole_steps_above(max(connector.minimum_a, remembered.rest.needs_a), connector.step_a),
+        upper=current_below(connector, cap),
+        takes=_takes(connector, remembered, now),
+        lower=current_above(connector, max(connector.minimum_on(used), remembered.rest.needs_a)),
+        rises_to=math.inf if remembered.start.over else first_start.first_offer(connector),
         still=(
             bound is facts.bound
             and bound.online
             and not awaited
             and not bound.in_flight
             and not facts.proving
+            and (remembered.start.over or remembered.start.offered_at is None)
             and (connector.settling_s is None or bound.limit_a == bound.held_a)
         ),
     )
+    if seat.memory.phase_use is not ALL_PHASES:
+        stand_on_phases(seat, layout, now, awaited=awaited)
+    seat.planned = snapshot.plans.get(connector.connector_id)
     _want(seat, now)
     if seat.memory.conduct.in_doubt or seat.woken or seat.memory.rest.asleep_until is not None:
         seat.still = False
     return seat
 
 
+def _takes(connector: Connector, remembered: ConnectorMemory, now: float) -> float:
+    """Return the most that is worth offering: a current that its charger knows, and no less than was found."""
+    upper = remembered.appetite.upper_a
+    if upper is None or remembered.rest.tries_again(now):
+        return math.inf
+    return upper if connector.steps_a is None else current_above(connector, upper)
+
+
 def _remembered(facts: ConnectorFacts, before: ConnectorMemory | None) -> ConnectorMemory:
     """Return what is still true of what is remembered: another session or another transaction may be another car."""
     if before is None or before.since != facts.since:
-        return ConnectorMemory(since=facts.since, came_at=facts.since, transaction=facts.transaction)
+        start = NOT_BEGUN if before is None else first_start.of_next(before.start)
+        return ConnectorMemory(since=facts.since, came_at=facts.since, transaction=facts.transaction, start=start)
     if facts.transaction is None or facts.transaction == before.transaction:
         return before
     if before.transaction is None:
         return replace(before, transaction=facts.transaction)
-    return replace(before, transaction=facts.transaction, appetite=UNKNOWN_APPETITE, rest=RESTED)
+    use = in_another_transaction(before.phase_use)
+    return replace(before, transaction=facts.transaction, appetite=UNKNOWN_APPETITE, rest=RESTED, phase_use=use)
+
+
+def _with_phase_use(
+    remembered: ConnectorMemory, connector: Connector, facts: ConnectorFacts, bound: guard.DrawBound, now: float
+) -> ConnectorMemory:
+    """Return what is remembered after a change of the number of phases went on, where one is under way."""
+    use = remembered.phase_use
+    if use is ALL_PHASES or facts.vehicle not in PLUGGED_IN:
+        return remembered
+    after = follow(use, bound, able=connector.can_switch_phases, outstanding=facts.outstanding, now=now)
+    return remembered if after is use else replace(remembered, phase_use=after)
 
 
 def _rows(
@@ -151,7 +189,7 @@ def _want(seat: Seat, now: float) -> None:
         seat.fixed = _unheard(seat)
         seat.own_target = bound.limit_a if bound.limit_a is not None else seat.reserved
         seat.own_reason = Reason.STARTING
-    elif facts.vehicle is VehicleState.ABSENT and connector.enabled:
+    elif facts.vehicle is VehicleState.ABSENT and connector.allowed:
         seat.absent = True
         seat.own_target = connector.fallback_a
         seat.own_reason = Reason.NO_VEHICLE
@@ -162,7 +200,7 @@ def _want(seat: Seat, now: float) -> None:
         seat.own_reason = Reason.LIMIT_IGNORED
     elif facts.vehicle is VehicleState.FAULTED:
         seat.own_reason = Reason.FAULTED
-    elif not connector.enabled:
+    elif not connector.allowed:
         seat.own_reason = Reason.SWITCHED_OFF
     elif seat.upper < seat.lower:
         seat.own_reason = connector.cap_reason
@@ -179,6 +217,11 @@ def _want(seat: Seat, now: float) -> None:
 
 
 def _take_part(seat: Seat, now: float) -> None:
+    if seat.pauses and not seat.connector.can_switch_phases:
+        # Its phases are given back to it, though it cannot be told so any more by configuration.
+        seat.fixed = max(seat.reserved, seat.lower)
+        seat.own_reason = Reason.PHASE_SWITCH
+        return
     rests = seat.memory.rest
     if rests.is_being_woken(now):
         # Its current stays its own for the moment that it is taken away.
@@ -191,6 +234,32 @@ def _take_part(seat: Seat, now: float) -> None:
     seat.sleeps = seat.wants and rests.sleeps(now)
     if seat.sleeps:
         seat.takes = 0.0
+    if seat.connector.mode in SOLAR_MODES:
+        _await_the_sun(seat)
+    elif seat.planned is not None and seat.connector.mode in PLAN_MODES:
+        _follow_plan(seat, seat.planned)
+
+
+def _await_the_sun(seat: Seat) -> None:
+    """Let a vehicle take part with what it gets without the sun: its minimum, or nothing and no place."""
+    seat.solar_upper = seat.upper
+    seat.solar_phases = len(seat.memory.appetite.phases or seat.connector.phases)
+    if seat.connector.mode is ChargingMode.SOLAR:
+        seat.wants = False
+    else:
+        seat.upper = seat.lower
+
+
+def _follow_plan(seat: Seat, planned: PlannedNow) -> None:
+    """Let a vehicle take part with what is planned for it now, or with nothing and no place."""
+    if planned.amps <= 0.0:
+        seat.later = True
+        seat.wants = seat.sleeps = False
+        seat.own_target, seat.own_reason = 0.0, planned.reason
+    else:
+        upper = upper_by_plan(planned, seat.connector, seat.lower, seat.upper)
+        if upper < seat.upper:
+            seat.unplanned, seat.upper = seat.upper, upper
 
 
 def _unheard(seat: Seat) -> float:
@@ -206,7 +275,7 @@ def _unheard(seat: Seat) -> float:
 
 
 def _may_charge(seat: Seat) -> bool:
-    return seat.facts.vehicle is not VehicleState.FAULTED and seat.connector.enabled and seat.upper >= seat.lower
+    return seat.facts.vehicle is not VehicleState.FAULTED and seat.connector.allowed and seat.upper >= seat.lower
 
 
 def _is_in_doubt(seat: Seat, now: float) -> bool:

@@ -9,6 +9,7 @@ from .admission import Places, turn_ends, turn_of
 from .budget import Budget
 from .demand import mean_w
 from .fallback_proof import fallback_proofs
+from .guard import ONE_PHASE
 from .model import NO_AMPS, PHASES, Limit, MeterReading, MeterScope, PhaseAmps, Reason, VehicleState, plus
 from .rest import FLOWS_A
 from .rows import Layout
@@ -30,10 +31,10 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
     limits: dict[str, Limit] = {}
     remembered: dict[str, ConnectorMemory] = {}
     # Many have the same limit for the same reason: they share one picture of it.
-    pictures: dict[tuple[float, Reason, int | None, float | None], Limit] = {}
+    pictures: dict[tuple[float, Reason, int | None, float | None, bool], Limit] = {}
     for connector_id, seat in seats.items():
         index = None if seat.row is None else seat.row // layout.stride
-        key = (seat.target, seat.reason, index, _moment_of(seat))
+        key = (seat.target, seat.reason, index, _moment_of(seat), seat.one_phase)
         limit = pictures.get(key)
         if limit is None:
             limit = pictures[key] = Limit(
@@ -41,6 +42,7 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
                 reason=seat.reason,
                 circuit_id=None if index is None else layout.circuit_ids[index],
                 expected_at=_expected_at(seat, snapshot, budget),
+                phases=ONE_PHASE if seat.one_phase else None,
             )
         limits[connector_id] = limit
         place = connector_id in places.admitted
@@ -69,11 +71,15 @@ def outcome(  # noqa: PLR0917 - the sum of all stages
 
 def _moment_of(seat: Seat) -> float | None:
     """Return the moment of its own that it may wait for."""
+    if seat.planned is not None and seat.reason is seat.planned.reason:
+        return seat.planned.next_at
     return seat.memory.rest.asleep_until if seat.reason is Reason.ASLEEP else seat.facts.starts_at
 
 
 def _expected_at(seat: Seat, snapshot: Snapshot, budget: Budget) -> float | None:
     """Return when the limit is expected to change for the better, UTC; None: nobody knows."""
+    if seat.planned is not None and seat.reason is seat.planned.reason:
+        return seat.planned.next_at
     if seat.reason is Reason.WAITING_TURN:
         return turn_ends(snapshot.wall, snapshot.on_time_s)
     asleep_until = seat.memory.rest.asleep_until
@@ -140,7 +146,7 @@ def _counts(layout: Layout, seats: Mapping[str, Seat]) -> tuple[list[int], list[
             charging[seat.first // stride] += 1
         if seat.wants and seat.target < seat.lower:
             waiting[seat.first // stride] += 1
-        if seat.row is not None:
+        if seat.row is not None and seat.reason is not Reason.SURPLUS:
             limited.add(seat.row // stride)
     for child, parent in layout.climb_order:
         waiting[parent // stride] += waiting[child // stride]

@@ -11,11 +11,13 @@ from dataclasses import dataclass
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
 from .guard import MEASURING_TOLERANCE_A, DrawBound
-from .model import MeterScope
+from .model import MeterScope, VehicleState
 from .observing import PLUGGED_IN
+from .phase_switching import keep_room
 from .rows import Layout
-from .seat import Seat, Sums, whole_steps_below
+from .seat import Seat, Sums
 from .snapshot import Snapshot
+from .steps import current_below, step_from
 
 SMALL_RAISE_A = 2.0
 SMALL_RAISE_AFTER_S = 30.0
@@ -45,10 +47,21 @@ def safe_raises(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, s
     slack = [amps - worst for amps, worst in zip(budget.prove, sums.worst, strict=True)]
     fallbacks = _fallbacks_with_room(slack, seats, budget.layout)
     now = snapshot.now
+    if snapshot.site.switching:
+        moving = [key for key in snapshot.site.switching if not _may_rise(seats[key], now)]
+        keep_room(moving, seats, slack, budget.layout)
     wishes = [seat for seat in seats.values() if seat.fixed is None and _may_rise(seat, now)]
     if not wishes:
         return Raises({}, fallbacks)
-    wishes.sort(key=lambda s: (-s.connector.priority, s.memory.served(now), s.memory.came_at, s.connector.connector_id))
+    wishes.sort(
+        key=lambda s: (
+            not s.moves,
+            -s.connector.priority,
+            s.memory.served(now),
+            s.memory.came_at,
+            s.connector.connector_id,
+        )
+    )
     returns = _returns(wishes, slack, seats, budget)
     return Raises(_limits(wishes, slack, now) | returns, fallbacks)
 
@@ -94,7 +107,7 @@ def _returns(
     returns: dict[str, float] = {}
     for seat in within:
         key, rows = seat.connector.connector_id, seat.rows
-        extra = seat.target - _led_a(seat)
+        extra = seat.next_target - _led_a(seat)
         if all(
             left[row] + min(0.0, budget.margin[row] - _most_that_ends(ends[row], returns, key))
             >= extra * rows.count(row) - ROUNDING_A
@@ -102,7 +115,7 @@ def _returns(
         ):
             for row in rows:
                 left[row] -= extra
-            returns[key] = seat.target
+            returns[key] = seat.next_target
     return returns
 
 
@@ -166,7 +179,7 @@ def _limits(wishes: Sequence[Seat], slack: list[float], now: float) -> dict[str,
     for seat in rising:
         floor = max(seat.worst, seat.lower)
         # What it counts at already stays its own; beyond that it shares what is left.
-        key = (id(seat.rows), floor, max(seat.target, floor), max(seat.upper, 1.0))
+        key = (id(seat.rows), floor, max(seat.next_target, floor), max(seat.upper, 1.0))
         members.setdefault(key, []).append(seat)
     claims: list[Claim] = []
     room = slack
@@ -178,7 +191,7 @@ def _limits(wishes: Sequence[Seat], slack: list[float], now: float) -> dict[str,
     raises = {}
     for alike, amps in zip(members.values(), shares.amps, strict=True):
         for seat in alike:
-            granted = min(whole_steps_below(amps, seat.connector.step_a), seat.target)
+            granted = min(current_below(seat.connector, amps), seat.next_target)
             if _is_worth_it(seat, granted, now):
                 raises[seat.connector.connector_id] = granted
     return raises
@@ -204,7 +217,7 @@ def _may_rise(seat: Seat, now: float) -> bool:
     limit = seat.bound.limit_a
     return (
         limit is not None
-        and seat.target > limit + ROUNDING_A
+        and seat.next_target > limit + ROUNDING_A
         and not seat.bound.in_flight
         and now >= seat.facts.retry_at
         and now - seat.bound.changed_at >= RAISE_AFTER_S
@@ -223,33 +236,48 @@ def _settled(bound: DrawBound, now: float) -> bool:
 def _is_worth_it(seat: Seat, granted: float, now: float) -> bool:
     limit = seat.bound.limit_a or 0.0
     gain = granted - limit
-    if granted < seat.lower - ROUNDING_A or gain < seat.connector.step_a - ROUNDING_A:
+    if granted < seat.lower - ROUNDING_A or gain < step_from(seat.connector, limit) - ROUNDING_A:
         return False
     return gain >= SMALL_RAISE_A or now - seat.bound.changed_at >= SMALL_RAISE_AFTER_S
 
 
-def unknown_limits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, float]:
-    """Return the first limit of connectors whose limit is not known: connector → amps per phase.
+def unproved_limits(snapshot: Snapshot, seats: Mapping[str, Seat], budget: Budget, sums: Sums) -> dict[str, float]:
+    """Return what connectors are told of which it is not known what limit is in force, as amps per phase.
 
-    They count at all that their hardware can, which fits nowhere; what truly flows may be nothing. So the first limit
-    is no more than what flows, and 0 A where that is less than the minimum. Where nobody measured it yet it goes on as
-    it did without us for a moment, unless more flows than may.
+    One whose last order got no answer counts at the highest of what may be in force, so that its minimum is no increase
+    of what was proved to fit. Where no more fits at all it is asked again for what it was asked for last.
+
+    Those whose limit was never known count at all that their hardware can, which fits nowhere; what truly flows may be
+    nothing. So the first limit is no more than what flows, and 0 A where that is less than the minimum. Where nobody
+    measured it yet it goes on as it did without us for a moment, unless more flows than may.
     """
-    first: dict[str, float] = {}
+    limits: dict[str, float] = {}
     for connector_id, seat in seats.items():
         bound = seat.bound
         if bound.limit_a is not None:
+            if seat.unproved:
+                amps = min(seat.target, seat.lower)
+                if not _fits(seat, budget, sums):
+                    amps = min(amps, bound.in_flight[-1])
+                limits[connector_id] = seat.target = amps
+            continue
+        if seat.facts.vehicle is VehicleState.ABSENT and not seat.unproved:
             continue
         seen = bool(bound.draws) and bound.unseen_since is None
         drawn = max(bound.draws[-1].amps) + MEASURING_TOLERANCE_A if seen else 0.0
-        flows = whole_steps_below(drawn, seat.connector.step_a)
-        if all(sums.worst[row] <= budget.prove[row] + ROUNDING_A for row in seat.rows):
-            first[connector_id] = min(seat.target, max(seat.lower, flows))
+        flows = current_below(seat.connector, drawn)
+        if _fits(seat, budget, sums):
+            limits[connector_id] = min(seat.target, max(seat.lower, flows))
         elif seen and flows >= seat.lower:
-            first[connector_id] = min(seat.target, flows)
+            limits[connector_id] = min(seat.target, flows)
         elif seen or not seat.target or _has_waited(snapshot, seat) or _overloaded(snapshot, seat):
-            first[connector_id] = 0.0
-    return first
+            limits[connector_id] = 0.0
+    return limits
+
+
+def _fits(seat: Seat, budget: Budget, sums: Sums) -> bool:
+    """Return whether all that may flow in the rows of a connector is within what increases may rest on."""
+    return all(sums.worst[row] <= budget.prove[row] + ROUNDING_A for row in seat.rows)
 
 
 def _has_waited(snapshot: Snapshot, seat: Seat) -> bool:

@@ -10,9 +10,11 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass, field
 
+from . import guard
 from .guard import DrawBound
 from .model import NO_AMPS, Connector, PhaseAmps, Reason
 from .obedience import LimitForm
+from .planned import PlannedNow
 from .rows import Layout
 from .snapshot import ConnectorFacts, ConnectorMemory
 
@@ -51,7 +53,19 @@ class Seat:
     upper: float = 0.0
     takes: float = 0.0
     """The most that is worth offering: less than `upper` where its vehicle was seen to take less."""
+    solar_upper: float = 0.0
+    """The same where it charges from what would be exported: `upper` is then what it gets without that."""
+    solar_phases: int = 0
+    """How many phases its vehicle loads there, as well as it is known."""
+    planned: PlannedNow | None = None
+    """What is planned for it now; None: nothing."""
+    later: bool = False
+    """Whether that is nothing yet: it wants current in other hours."""
+    unplanned: float | None = None
+    """Where that lowers `upper`, what this would be without: it weighs so much; None: nothing is lowered."""
     lower: float = 0.0
+    rises_to: float = math.inf
+    """The most that it is raised to now: its first offer, while its vehicle was not seen to draw."""
     fixed: float | None = None
     """Counts at this whatever is decided; None: it takes part in the sharing."""
     absent: bool = False
@@ -69,6 +83,13 @@ class Seat:
     form: LimitForm = LimitForm.USUAL
     """How its limit is to be worded now."""
 
+    one_phase: bool = False
+    """Whether its limits are for one phase alone."""
+    pauses: bool = False
+    """Whether it is told 0 A for a moment, so that its charge point can change the number of phases."""
+    moves: bool = False
+    """Whether it pauses for that, or has not been seen to charge since: room to begin again is kept for it."""
+
     target: float = 0.0
     reason: Reason = Reason.NO_VEHICLE
     row: int | None = None
@@ -84,6 +105,16 @@ class Seat:
     def most(self) -> float:
         """Return the most that is worth offering to it where it has a place."""
         return min(self.upper, max(self.takes, self.minimum))
+
+    @property
+    def next_target(self) -> float:
+        """Return what it may be raised to now of its share."""
+        return min(self.target, self.rises_to)
+
+    @property
+    def unproved(self) -> bool:
+        """Return whether its last order got no answer, and none is awaited, so that it may be in force or not."""
+        return not self.facts.outstanding and bool(self.bound.in_flight) and guard.undecided(self.bound)
 
     def begin(self) -> None:
         """Forget what the pass before decided."""
@@ -156,11 +187,15 @@ def _add_idle(seat: Seat, worst: list[float], idle: list[float]) -> None:
         idle[row] += seat.reserved
 
 
-def whole_steps_below(amps: float, step: float) -> float:
-    """Round down to a whole step; a share that is a whole step but for float noise stays."""
-    return math.floor(amps / step + 1e-6) * step
-
-
-def whole_steps_above(amps: float, step: float) -> float:
-    """Round up to a whole step, but for float noise."""
-    return math.ceil(amps / step - 1e-6) * step
+def take_out(seat: Seat, amps: float, left: list[float]) -> bool:
+    """Take amps out of all rows of a seat if they have so much."""
+    rows = seat.share_rows
+    if len(rows) == seat.kinds:
+        for row in rows:
+            if left[row] < amps:
+                return False
+    elif any(left[row] < amps * rows.count(row) for row in rows):
+        return False
+    for row in rows:
+        left[row] -= amps
+    return True

@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 
 from .admission import RESTART_ROOM_A, Candidate, Places, admit, turn_of
 from .allocation import ROUNDING_A, Claim, fair_shares
 from .budget import Budget
-from .first_come import groups_of, places_by_arrival, shares_by_arrival
-from .model import Reason, SharingRule, SiteModel
+from .first_come import places_by_arrival, shares_by_arrival
+from .groups import groups_below
+from .model import ChargingMode, Reason, SharingRule, SiteModel
+from .needs import Need, places_by_need, weigh_groups
 from .rest import WAKE_OFFER_A
-from .seat import Seat, Sums, whole_steps_below
+from .seat import Seat, Sums, take_out
 from .snapshot import Memory, Snapshot
+from .solar import Sun, share_surplus
+from .steps import current_below, step_from
+from .trial import TRIAL_S, with_trials
 
 PAUSE_HYSTERESIS_S = 60.0
 """For so long after it lost its place a vehicle needs a little more room than its minimum to get it back."""
@@ -47,7 +53,13 @@ def admit_candidates(
                 left[row] += seat.reserve
     queue = [_candidate(seat, snapshot.now) for seat in candidates]
     places = admit(left, queue, new_turn=new_turn)
-    return places_by_arrival(places, left, queue, groups_of(snapshot.site, candidates))
+    first_come = groups_below(snapshot.site, candidates, SharingRule.FIRST_COME)
+    by_need = groups_below(snapshot.site, candidates, SharingRule.NEED)
+    if not new_turn and not snapshot.starting:
+        of_their_own = {seat.connector.connector_id for group in (*first_come, *by_need) for seat in group}
+        places = with_trials(places, left, queue, min(TRIAL_S, snapshot.on_time_s), of_their_own)
+    places = places_by_arrival(places, left, queue, first_come)
+    return places_by_need(places, left, queue, by_need, snapshot, new_turn=new_turn)
 
 
 def _queue_newcomers(candidates: Sequence[Seat], now: float, *, admitted: bool) -> None:
@@ -150,18 +162,44 @@ def _candidate(seat: Seat, now: float) -> Candidate:
         paused=now - remembered.lost_place_at < PAUSE_HYSTERESIS_S,
         served_s=remembered.served(now),
         since=remembered.came_at,
+        untried=not remembered.holds_place and remembered.lost_place_at == -math.inf,
+        place_s=now - remembered.place_since if remembered.holds_place else 0.0,
     )
 
 
-def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, budget: Budget) -> None:
+def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, budget: Budget, sun: Sun | None) -> None:
     """Set target and reason of everybody who takes part in the sharing."""
-    layout = budget.layout
+    admitted, sated, waiting, woken, held = _sorted_out(seats, places, budget)
+    budget.layout.climb(held)
+    # A row below zero has nobody admitted in it.
+    room = [max(amps - taken, 0.0) for amps, taken in zip(budget.share, held, strict=True)]
+    _explain_waiting(waiting, [*admitted, *woken], budget)
+    for seat in admitted:
+        seat.target = seat.minimum
+    weights = _weights(snapshot.site, admitted, snapshot.needs)
+    _fill_by_class(room, admitted, weights)
+    groups = groups_below(snapshot.site, admitted, SharingRule.FIRST_COME)
+    if groups:
+        shares_by_arrival(room, admitted, groups)
+        # What they leave on some phases is for everybody.
+        _fill_by_class(room, admitted, weights)
+    left = _hand_out_whole_steps(room, admitted, budget)
+    _let_sated_resume(left, sated)
+    if sun is not None:
+        share_surplus(sun, snapshot.site, left, places.admitted, budget)
+    _offer_sleepers_more(left, [seat for seat in (*admitted, *sated) if seat.sleeps])
+
+
+def _sorted_out(
+    seats: Mapping[str, Seat], places: Places, budget: Budget
+) -> tuple[list[Seat], list[Seat], list[Seat], list[Seat], list[float]]:
+    """Return who has a place, takes nothing, waits for a place and is woken, and what is held in their own circuits."""
     admitted: list[Seat] = []
     sated: list[Seat] = []
     waiting: list[Seat] = []
     woken: list[Seat] = []
     held_back = dict(places.waiting)
-    held = [0.0] * len(layout)
+    held = [0.0] * len(budget.layout)
     for connector_id, seat in seats.items():
         if seat.fixed is not None:
             if seat.woken:
@@ -175,27 +213,12 @@ def share_out(snapshot: Snapshot, seats: Mapping[str, Seat], places: Places, bud
             if seat.wants:
                 seat.row = held_back[connector_id]
                 waiting.append(seat)
-            else:
+            elif not seat.later and seat.connector.mode is not ChargingMode.SOLAR:
                 sated.append(seat)
         if amps > 0.0:
             for row in seat.share_own:
                 held[row] += amps
-    layout.climb(held)
-    # A row below zero has nobody admitted in it.
-    room = [max(amps - taken, 0.0) for amps, taken in zip(budget.share, held, strict=True)]
-    _explain_waiting(waiting, [*admitted, *woken], budget)
-    for seat in admitted:
-        seat.target = seat.minimum
-    weights = _weights(snapshot.site, admitted)
-    _fill_by_class(room, admitted, weights)
-    groups = groups_of(snapshot.site, admitted)
-    if groups:
-        shares_by_arrival(room, admitted, groups)
-        # What they leave on some phases is for everybody.
-        _fill_by_class(room, admitted, weights)
-    left = _hand_out_whole_steps(room, admitted, budget)
-    _let_sated_resume(left, sated)
-    _offer_sleepers_more(left, [seat for seat in (*admitted, *sated) if seat.sleeps])
+    return admitted, sated, waiting, woken, held
 
 
 def _explain_waiting(waiting: Sequence[Seat], served: Sequence[Seat], budget: Budget) -> None:
@@ -211,17 +234,18 @@ def _explain_waiting(waiting: Sequence[Seat], served: Sequence[Seat], budget: Bu
             seat.reason = Reason.WAITING_TURN if seat.row in taken else nobody
 
 
-def _weights(site: SiteModel, admitted: Sequence[Seat]) -> list[tuple[int, float]]:
+def _weights(site: SiteModel, admitted: Sequence[Seat], needs: Mapping[str, Need]) -> list[tuple[int, float]]:
     """Return (class, weight) of each vehicle by the rule that holds in its circuit."""
+    by_need = weigh_groups(groups_below(site, admitted, SharingRule.NEED), needs)
     weights = []
     for seat in admitted:
         rule = site.rules[seat.connector.circuit_id].rule
-        weights.append(
-            (
-                seat.connector.priority if rule is SharingRule.PRIORITY else 0,
-                1.0 if rule is SharingRule.EQUAL else seat.upper,
-            )
-        )
+        # Who wants less than it could take for now is not to have less of that for it.
+        could_take = seat.upper if seat.unplanned is None else seat.unplanned
+        weight = 1.0 if rule is SharingRule.EQUAL else could_take
+        if rule is SharingRule.NEED:
+            weight = by_need[seat.connector.connector_id]
+        weights.append((seat.connector.priority if rule is SharingRule.PRIORITY else 0, weight))
     return weights
 
 
@@ -260,15 +284,13 @@ def _fill_by_class(room: Sequence[float], admitted: Sequence[Seat], weights: Seq
 
 
 def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budget: Budget) -> list[float]:
-    """Round shares down to the charger's step, give what is over step by step, and return what is left.
-
-    Who has such a limit already comes first, so that left-overs do not wander.
-    """
+    """Round shares down to what the chargers know, give what is over step by step, and return what is left."""
     taken = [0.0] * len(room)
-    wishes: list[tuple[bool, float, str, Seat]] = []
+    wishes: list[tuple[float, Seat]] = []
+    listed = False
     for seat in admitted:
-        step, exact = seat.connector.step_a, seat.target
-        target = whole_steps_below(exact, step)
+        exact = seat.target
+        target = current_below(seat.connector, exact)
         target = max(target, seat.lower)
         seat.target = target
         counted = min(seat.reserve, seat.upper)
@@ -276,34 +298,42 @@ def _hand_out_whole_steps(room: Sequence[float], admitted: Sequence[Seat], budge
         for row in seat.share_own:
             taken[row] += counted
         if seat.row is not None and not seat.scarce:
-            limit = seat.bound.limit_a
-            has_it = limit is not None and limit >= target + step - ROUNDING_A
-            wishes.append((not has_it, target - exact, seat.connector.connector_id, seat))
+            wishes.append((exact, seat))
+            listed = listed or seat.connector.steps_a is not None
         seat.reason = _why_shared(seat, budget)
     budget.layout.climb(taken)
     left = [amps - given for amps, given in zip(room, taken, strict=True)]
-    wishes.sort(key=lambda wish: wish[:3])
-    for _, _, _, seat in wishes:
-        step = seat.connector.step_a
-        if seat.row is not None and left[seat.row] < step:
-            continue
-        if seat.target + step <= min(seat.upper, seat.takes) + ROUNDING_A and _takes(seat, step, left):
-            seat.target += step
+    given = _give_a_step_each(wishes, left)
+    while given and listed:
+        # Chargers with a list of their own leave more than a step: others may have several of theirs out of it.
+        given = _give_a_step_each(wishes, left)
+    for _, seat in wishes:
+        if seat.target >= seat.most - ROUNDING_A:
+            # The last step made it full: nothing holds it back.
+            seat.row = None
+            seat.reason = _why_shared(seat, budget)
     return left
 
 
-def _takes(seat: Seat, amps: float, left: list[float]) -> bool:
-    """Take amps out of all rows of a seat if they have so much."""
-    rows = seat.share_rows
-    if len(rows) == seat.kinds:
-        for row in rows:
-            if left[row] < amps:
-                return False
-    elif any(left[row] < amps * rows.count(row) for row in rows):
-        return False
-    for row in rows:
-        left[row] -= amps
-    return True
+def _give_a_step_each(wishes: Sequence[tuple[float, Seat]], left: list[float]) -> bool:
+    """Give one more step to each seat that has room for it; return whether anybody got one.
+
+    Who has such a limit already comes first, so that left-overs do not wander; then who lost most by rounding.
+    """
+    queue: list[tuple[bool, float, str, float, Seat]] = []
+    for exact, seat in wishes:
+        step, limit = step_from(seat.connector, seat.target), seat.bound.limit_a
+        has_it = limit is not None and limit >= seat.target + step - ROUNDING_A
+        queue.append((not has_it, seat.target - exact, seat.connector.connector_id, step, seat))
+    queue.sort(key=lambda wish: wish[:3])
+    given = False
+    for _, _, _, step, seat in queue:
+        if seat.row is not None and left[seat.row] < step:
+            continue
+        if seat.target + step <= min(seat.upper, seat.takes) + ROUNDING_A and take_out(seat, step, left):
+            seat.target += step
+            given = True
+    return given
 
 
 def _why_shared(seat: Seat, budget: Budget) -> Reason:
@@ -311,6 +341,8 @@ def _why_shared(seat: Seat, budget: Budget) -> Reason:
         return budget.why.get(seat.row, Reason.SHARED)
     if seat.target < seat.upper - ROUNDING_A and seat.takes < seat.upper:
         return Reason.VEHICLE_TAKES_LESS
+    if seat.unplanned is not None and seat.planned is not None:
+        return seat.planned.reason
     connector = seat.connector
     if connector.cap_a is not None and connector.cap_a < connector.maximum_a:
         return connector.cap_reason
@@ -322,13 +354,15 @@ def _let_sated_resume(left: list[float], sated: Sequence[Seat]) -> None:
     for seat in sorted(sated, key=lambda s: (s.sleeps, s.memory.came_at, s.connector.connector_id)):
         extra = seat.lower - min(seat.reserve, seat.lower)
         seat.reason = Reason.VEHICLE_TAKES_LESS
-        seat.target = seat.lower if _takes(seat, extra - ROUNDING_A, left) else 0.0
+        seat.target = seat.lower if take_out(seat, extra - ROUNDING_A, left) else 0.0
 
 
 def _offer_sleepers_more(left: list[float], sleepers: Sequence[Seat]) -> None:
     """Offer vehicles that sleep more than their minimum where nobody wants it: they may need that to run at all."""
     for seat in sorted(sleepers, key=lambda s: (s.memory.came_at, s.connector.connector_id)):
         seat.reason = Reason.ASLEEP
-        offer = min(seat.upper, whole_steps_below(WAKE_OFFER_A, seat.connector.step_a))
-        if offer > seat.target and _takes(seat, offer - max(seat.target, min(seat.reserve, offer)) - ROUNDING_A, left):
+        offer = min(seat.upper, current_below(seat.connector, WAKE_OFFER_A))
+        if offer > seat.target and take_out(
+            seat, offer - max(seat.target, min(seat.reserve, offer)) - ROUNDING_A, left
+        ):
             seat.target = offer

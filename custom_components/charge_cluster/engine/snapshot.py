@@ -14,12 +14,17 @@ from .appetite import UNKNOWN_APPETITE, Appetite
 from .base_load import BaseMemory
 from .demand import DemandMemory
 from .fallback_proof import FallbackProof
+from .first_start import NOT_BEGUN, FirstStart
 from .guard import DrawBound
 from .model import ExternalCap, Limit, MeterReading, PhaseAmps, Reason, SiteModel, VehicleState
 from .obedience import FAITHFUL, Conduct, LimitForm
+from .phase_use import ALL_PHASES, PhaseUse
+from .planned import PlannedNow
 from .rest import RESTED, Rest
+from .surplus import SolarMemory
 
 if TYPE_CHECKING:
+    from .needs import Need
     from .seat import Room
 
 
@@ -41,6 +46,13 @@ class ConnectorFacts:
     """Not before this does it rise from nothing: its random moment after an outage."""
     transaction: str | None = None
     """The transaction that runs; None: none, or it is not known."""
+    departure_at: float | None = None
+    """When its driver leaves (UTC POSIX seconds), as told; None: not known, or that has passed."""
+    wanted_wh: float | None = None
+    """What its driver wants of the whole session; None: not known."""
+    charged_wh: float = 0.0
+    """What the session has taken, as was known when something else happened last: it alone is no news of a connector,
+    as its seat is taken over from pass to pass while these facts are the same object (`observing.take_seats`)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -61,6 +73,11 @@ class Snapshot:
     """Circuits whose meter was started a moment ago and has not had the time to report."""
     starting: bool = False
     """Whether the site started a moment ago and has not heard of everything yet: nothing is raised."""
+    needs: Mapping[str, Need] = field(default_factory=dict)
+    """What is reckoned of vehicles that share by need, by connector; whoever is missing was not reckoned with yet."""
+    plans: Mapping[str, PlannedNow] = field(default_factory=dict)
+    """What is planned now for vehicles that charge off-peak or by a plan, by connector; whoever is missing has no plan
+    and charges now."""
     validity_s: float = 30.0
     on_time_s: float = 900.0
 
@@ -78,6 +95,8 @@ class ConnectorMemory:
     appetite: Appetite = UNKNOWN_APPETITE
     rest: Rest = RESTED
     """Whether the vehicle takes nothing of its offer in that transaction."""
+    start: FirstStart = NOT_BEGUN
+    """How its vehicle begins in this session."""
     queued: bool = False
     """Whether it has entered the queue; it begins with as little service as who has least then."""
     holds_place: bool = False
@@ -88,6 +107,8 @@ class ConnectorMemory:
     """How long it had places before the one that it holds."""
     conduct: Conduct = FAITHFUL
     """Whether it keeps its limits."""
+    phase_use: PhaseUse = ALL_PHASES
+    """Whether it is told to use one phase, where its charge point can be told so."""
 
     def entering(self, served_s: float, *, place_since: float | None) -> ConnectorMemory:
         """Return the memory after it entered the queue, with a place or without.
@@ -100,12 +121,14 @@ class ConnectorMemory:
             transaction=self.transaction,
             appetite=self.appetite,
             rest=self.rest,
+            start=self.start,
             queued=True,
             holds_place=place_since is not None,
             place_since=self.place_since if place_since is None else place_since,
             lost_place_at=self.lost_place_at,
             served_s=served_s,
             conduct=self.conduct,
+            phase_use=self.phase_use,
         )
 
     def served(self, now: float) -> float:
@@ -121,6 +144,8 @@ class Memory:
     circuits: Mapping[str, BaseMemory] = field(default_factory=dict)
     demands: Mapping[str, DemandMemory] = field(default_factory=dict)
     """By circuit, where it has a demand cap."""
+    solar: SolarMemory | None = None
+    """None: nobody charges from what would be exported."""
     turn: int | None = None
     at: float | None = None
     room: Room | None = field(default=None, repr=False, compare=False)
@@ -138,6 +163,8 @@ class Command:
     renews: bool = False
     """Nothing changes; only the validity starts anew."""
     form: LimitForm = LimitForm.USUAL
+    phases: int | None = None
+    """1: for one phase alone; None: for all that its connector has."""
     decided_at: float | None = None
     """UTC POSIX seconds of the pass."""
 
@@ -179,4 +206,7 @@ class Decision:
     fallbacks: Sequence[str] = ()
     """Connectors whose fallback may be raised to the configured one now."""
     asked: Sequence[str] = ()
-    """Connectors that should be measured now: whether an overload is theirs is not known."""
+    """Connectors that should be measured now: whether an overload is theirs, or what the sun leaves, is not known."""
+    surplus_a: float | None = None
+    """What would be exported if the vehicles in solar mode drew nothing, all phases together; below zero: what lacks.
+    None: nobody is in that mode, or it is not known."""

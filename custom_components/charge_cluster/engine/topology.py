@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import math
+from itertools import pairwise
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .model import Circuit, Connector
 
@@ -69,15 +70,31 @@ def check_connectors(circuits: Mapping[str, Circuit], connectors: Mapping[str, C
                 name,
                 f"connector {name}: minimum {connector.minimum_a} A, maximum {connector.maximum_a} A",
             )
+        single = connector.minimum_single_phase_a
+        if single is not None and not 0 < single <= connector.maximum_a:
+            raise TopologyError("impossible_single_phase_minimum", name, f"connector {name}: {single} A on one phase")
         if not 0 <= connector.fallback_a <= connector.maximum_a:
             raise TopologyError("impossible_fallback", name, f"connector {name}: fallback {connector.fallback_a} A")
         if not 0 < connector.step_a <= connector.maximum_a:
             raise TopologyError("impossible_step", name, f"connector {name}: step {connector.step_a} A")
+        if connector.steps_a is not None and not are_steps(connector.steps_a, 0.0, connector.maximum_a):
+            raise TopologyError("impossible_steps", name, f"connector {name}: currents {connector.steps_a} A")
         rotation = connector.rotation
         if rotation is not None and (
             not rotation or not set(rotation) <= SUPPLY_PHASES or len(set(rotation)) != len(rotation)
         ):
             raise TopologyError("impossible_rotation", name, f"connector {name}: rotation {rotation}")
+
+
+def are_steps(steps_a: Sequence[float], least_a: float, most_a: float) -> bool:
+    """Return whether these are the currents of a charger: some, ascending, above 0 A and within its range."""
+    return (
+        bool(steps_a)
+        and all(0.0 < amps < math.inf for amps in steps_a)
+        and all(lower < higher for lower, higher in pairwise(steps_a))
+        and least_a <= steps_a[0]
+        and steps_a[-1] <= most_a
+    )
 
 
 def _check_amps(circuit: Circuit) -> None:

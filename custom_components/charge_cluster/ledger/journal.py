@@ -1,7 +1,8 @@
 """Transactions on the disk. See `ocpp.protocols.TransactionJournal`.
 
-Equal content is the same transaction, so that a retry with any message id gets the same number. The end that a charger
-tells replaces one that was only presumed.
+Equal content is the same transaction, so that a retry with any message id gets the same number; where the charger gives
+transactions ids of its own (OCPP 2.x) the id alone says which it is, and our number stands for it above. The end that a
+charger tells replaces one that was only presumed.
 
 Numbers are never used twice, not even by a ledger that lost some: each is at least the seconds since 2026, which no
 earlier ledger can have reached, because nobody starts a transaction a second for years. A charger may still hold the
@@ -12,7 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 
-from sqlalchemy import Insert, and_, bindparam, exists, insert, select
+from sqlalchemy import Insert, Update, and_, bindparam, exists, func, insert, select, update
 from sqlalchemy.orm import Session
 
 from ..ocpp.protocols import (
@@ -34,6 +35,9 @@ FIRST_NUMBER_AT = 1_767_225_600.0
 MOST_FROM_CLOCK = 2_000_000_000
 """A host's clock that claims more seconds than these (2089) is wrong; numbers have to fit into 32 bits with a sign."""
 
+LONGEST_RETRY_S = 7 * 86400.0
+"""Within so long a start that comes again is the same one, though its time be another."""
+
 
 class Journal:
     """The transactions of all charge points."""
@@ -49,9 +53,24 @@ class Journal:
         """Store an end, idempotently; an unknown id becomes an orphan and gives None. Raises JournalUnavailable."""
         return await self._run(lambda session: _stop(session, stop))
 
-    async def adopt_transaction(self, start: TransactionStart, transaction_id: int) -> StoredTransaction:
+    async def adopt_transaction(self, start: TransactionStart, transaction_id: int | None) -> StoredTransaction:
         """Store a transaction that a charger reports under an id that we do not know. Raises JournalUnavailable."""
         return await self._run(lambda session: _adopt(session, start, transaction_id))
+
+    async def find_transaction(self, charge_point_id: str, charger_id: str) -> StoredTransaction | None:
+        """Return the transaction that a charger gave an id. Raises JournalUnavailable."""
+
+        def work(session: Session) -> StoredTransaction | None:
+            row = _of_charger(session, charge_point_id, charger_id)
+            return None if row is None else _stored(row)
+
+        return await self._run(work)
+
+    async def complete_transaction(
+        self, transaction_id: int, *, id_tag: str | None = None, meter_start_wh: int | None = None
+    ) -> StoredTransaction | None:
+        """Store what was told of a transaction only after its start. Raises JournalUnavailable."""
+        return await self._run(lambda session: _complete(session, transaction_id, id_tag, meter_start_wh))
 
     async def open_transactions(self, charge_point_id: str) -> Sequence[StoredTransaction]:
         """Return the transactions without an end, oldest first. Raises JournalUnavailable."""
@@ -88,9 +107,8 @@ class Journal:
 
     def record_meter_values(self, records: Sequence[MeterRecord]) -> None:
         """Queue readings; they are committed in groups within 5 s. Never blocks, never raises."""
-        kept = tuple(records)
-        if kept:
-            self._writer.enqueue(lambda session: _record(session, kept))
+        for record in records:
+            self._writer.enqueue_row(_record, record)
 
     def purge(self, session: Session, before: float, at_most: int) -> int:
         """Delete readings from before a time, not more than so many; return how many."""
@@ -115,7 +133,20 @@ def _insert_once() -> Insert:
 _ONCE = _insert_once()
 
 
+def _note_register() -> Update:
+    """Return the update that notes a register. It only counts up: what comes late, or again, does not turn it back."""
+    table = ChargeTransaction.metadata.tables[ChargeTransaction.__tablename__]
+    mine = and_(table.c.transaction_id == bindparam("of_number"), table.c.charge_point_id == bindparam("of_point"))
+    higher = func.max(func.coalesce(table.c.last_meter_wh, 0), bindparam("seen_wh", type_=table.c.last_meter_wh.type))
+    return update(table).where(mine).values(last_meter_wh=higher)
+
+
+_SEEN = _note_register()
+
+
 def _start(session: Session, start: TransactionStart) -> StoredTransaction:
+    if start.charger_id is not None:
+        return _start_of_charger(session, start, start.charger_id)
     known = session.scalar(
         select(ChargeTransaction).where(
             ChargeTransaction.charge_point_id == start.charge_point_id,
@@ -125,11 +156,63 @@ def _start(session: Session, start: TransactionStart) -> StoredTransaction:
             ChargeTransaction.id_tag_key == (start.id_tag or ""),
         )
     )
-    if known is not None:
-        return _stored(known)
+    return _stored(known if known is not None else _numbered(session, start))
+
+
+def _start_of_charger(session: Session, start: TransactionStart, charger_id: str) -> StoredTransaction:
+    known = _of_charger(session, start.charge_point_id, charger_id)
+    if known is None or _used_again(known, start):
+        return _stored(_numbered(session, start))
+    if known.adopted:
+        # It was told of before its start was: now the start is known.
+        known.adopted = False
+        known.connector = start.connector
+        known.started_at = start.started_at
+        known.meter_start_wh = start.meter_start_wh
+        known.id_tag = start.id_tag or known.id_tag
+        known.reservation_id = start.reservation_id
+        session.flush()
+    return _stored(known)
+
+
+def _used_again(known: ChargeTransaction, start: TransactionStart) -> bool:
+    """Return whether a charger that counts its transactions began anew: it is another one under the same id."""
+    if known.adopted:
+        return False
+    if known.stopped_at is not None:
+        return start.started_at > known.stopped_at
+    return start.started_at > known.started_at + LONGEST_RETRY_S
+
+
+def _of_charger(session: Session, charge_point_id: str, charger_id: str) -> ChargeTransaction | None:
+    return session.scalar(
+        select(ChargeTransaction)
+        .where(ChargeTransaction.charge_point_id == charge_point_id, ChargeTransaction.charger_id == charger_id)
+        .order_by(ChargeTransaction.transaction_id.desc())
+        .limit(1)
+    )
+
+
+def _numbered(session: Session, start: TransactionStart, *, adopted: bool = False) -> ChargeTransaction:
+    """Store a transaction under a new number of ours."""
     row = _row(start)
+    row.adopted = adopted
     row.transaction_id = _next_number(session, start.received_at)
     session.add(row)
+    session.flush()
+    return row
+
+
+def _complete(
+    session: Session, transaction_id: int, id_tag: str | None, meter_start_wh: int | None
+) -> StoredTransaction | None:
+    row = session.get(ChargeTransaction, transaction_id)
+    if row is None:
+        return None
+    if row.id_tag is None:
+        row.id_tag = id_tag
+    if meter_start_wh is not None:
+        row.meter_start_wh = meter_start_wh
     session.flush()
     return _stored(row)
 
@@ -145,13 +228,18 @@ def _next_number(session: Session, now: float) -> int:
     return number
 
 
-def _adopt(session: Session, start: TransactionStart, transaction_id: int) -> StoredTransaction:
-    known = session.get(ChargeTransaction, transaction_id)
+def _adopt(session: Session, start: TransactionStart, transaction_id: int | None) -> StoredTransaction:
+    if start.charger_id is not None:
+        row = _of_charger(session, start.charge_point_id, start.charger_id)
+        return _stored(row if row is not None else _numbered(session, start, adopted=True))
+    known = None if transaction_id is None else session.get(ChargeTransaction, transaction_id)
     if known is not None and known.charge_point_id == start.charge_point_id:
         return _stored(known)
     row = _row(start)
     row.adopted = True
-    row.transaction_id = transaction_id if known is None else _next_number(session, start.received_at)
+    if transaction_id is None or known is not None:
+        transaction_id = _next_number(session, start.received_at)
+    row.transaction_id = transaction_id
     session.add(row)
     session.flush()
     return _stored(row)
@@ -162,12 +250,13 @@ def _row(start: TransactionStart) -> ChargeTransaction:
         charge_point_id=start.charge_point_id,
         connector=start.connector,
         id_tag=start.id_tag,
-        id_tag_key=start.id_tag or "",
+        id_tag_key=start.charger_id or start.id_tag or "",
         meter_start_wh=start.meter_start_wh,
         started_at=start.started_at,
         received_at=start.received_at,
         reservation_id=start.reservation_id,
         adopted=False,
+        charger_id=start.charger_id,
     )
 
 
@@ -207,12 +296,12 @@ def _orphan(session: Session, stop: TransactionStop) -> None:
         )
 
 
-def _record(session: Session, records: Sequence[MeterRecord]) -> None:
+def _record(session: Session, rows: Sequence[MeterRecord]) -> None:
     newest: dict[tuple[str, int], int] = {}
-    rows = []
-    for record in records:
+    readings = []
+    for record in rows:
         amps = record.amps or (None, None, None)
-        rows.append(
+        readings.append(
             {
                 "charge_point_id": record.charge_point_id,
                 "connector": record.connector,
@@ -228,12 +317,14 @@ def _record(session: Session, records: Sequence[MeterRecord]) -> None:
         if record.transaction_id is not None and record.energy_wh is not None:
             key = (record.charge_point_id, record.transaction_id)
             newest[key] = max(newest.get(key, 0), round(record.energy_wh))
-    session.execute(_ONCE, rows)
-    for (charge_point_id, transaction_id), energy_wh in newest.items():
-        row = session.get(ChargeTransaction, transaction_id)
-        # A register only counts up: what comes late, or once more, does not turn it back.
-        if row is not None and row.charge_point_id == charge_point_id:
-            row.last_meter_wh = max(row.last_meter_wh or 0, energy_wh)
+    connection = session.connection()
+    connection.execute(_ONCE, readings)
+    seen = [
+        {"of_point": charge_point_id, "of_number": transaction_id, "seen_wh": energy_wh}
+        for (charge_point_id, transaction_id), energy_wh in newest.items()
+    ]
+    if seen:
+        connection.execute(_SEEN, seen)
 
 
 def _stored(row: ChargeTransaction) -> StoredTransaction:
@@ -248,4 +339,5 @@ def _stored(row: ChargeTransaction) -> StoredTransaction:
         stopped_at=row.stopped_at,
         stop_reason=row.stop_reason,
         last_meter_wh=row.last_meter_wh,
+        charger_id=row.charger_id,
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from sqlalchemy import delete, func, select, update
+from sqlalchemy import Update, bindparam, delete, func, select, update
 from sqlalchemy.orm import Session
 
 from .tables import LimitOrder, delete_some
@@ -88,20 +88,7 @@ class LimitTable:
     def seen(self, site_id: str, connector: str, limit_a: float, seen_a: float, seen_ago_s: float) -> None:
         """Note that the newest accepted limit of a connector was seen to be kept; never blocks, never raises."""
         seen_at = self._now() - seen_ago_s
-        newest = (
-            select(LimitOrder.id)
-            .where(LimitOrder.site_id == site_id, LimitOrder.connector == connector, LimitOrder.outcome == ACCEPTED)
-            .order_by(LimitOrder.at.desc(), LimitOrder.id.desc())
-            .limit(1)
-        )
-
-        def work(session: Session) -> None:
-            row_id = session.scalar(newest)
-            if row_id is not None:
-                change = update(LimitOrder).where(LimitOrder.id == row_id, LimitOrder.limit_a == limit_a)
-                session.execute(change.where(LimitOrder.seen_at.is_(None)).values(seen_a=seen_a, seen_at=seen_at))
-
-        self._writer.enqueue(work)
+        self._writer.enqueue_row(_see, _Seen(site_id, connector, limit_a, seen_a, seen_at))
 
     async def latest(self, site_id: str, connector: str | None = None, count: int = 100) -> Sequence[LimitRecord]:
         """Return the newest limits, newest first. Raises StoreUnavailable."""
@@ -118,6 +105,52 @@ class LimitTable:
     def purge(self, session: Session, before: float, at_most: int) -> int:
         """Delete limits from before a time, not more than so many; return how many."""
         return delete_some(session, LimitOrder, LimitOrder.at < before, at_most)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """That a limit was seen to be kept."""
+
+    site_id: str
+    connector: str
+    limit_a: float
+    seen_a: float
+    seen_at: float
+
+
+def _note_seen() -> Update:
+    """Return the statement: of what was accepted by then the newest, where it is the limit that was seen to be kept."""
+    table = LimitOrder.metadata.tables[LimitOrder.__tablename__]
+    orders = table.c
+    newest = (
+        select(orders.id)
+        .where(orders.site_id == bindparam("of_site"), orders.connector == bindparam("of_connector"))
+        .where(orders.outcome == ACCEPTED, orders.at <= bindparam("by_then"))
+        .order_by(orders.at.desc(), orders.id.desc())
+        .limit(1)
+    )
+    kept = update(table).where(orders.id == newest.scalar_subquery(), orders.limit_a == bindparam("of_limit"))
+    return kept.where(orders.seen_at.is_(None)).values(seen_a=bindparam("now_seen"), seen_at=bindparam("by_then"))
+
+
+_NOTE_SEEN = _note_seen()
+
+
+def _see(session: Session, rows: Sequence[_Seen]) -> None:
+    """Note all that was seen in one statement: a whole fleet may be told new limits at a time."""
+    session.connection().execute(
+        _NOTE_SEEN,
+        [
+            {
+                "of_site": row.site_id,
+                "of_connector": row.connector,
+                "of_limit": row.limit_a,
+                "now_seen": row.seen_a,
+                "by_then": row.seen_at,
+            }
+            for row in rows
+        ],
+    )
 
 
 def _trim(session: Session) -> None:

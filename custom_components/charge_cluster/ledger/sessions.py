@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 
-from sqlalchemy import ColumnElement, Select, select
+from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.orm import Session as OrmSession
 
 from .tables import Session
@@ -26,6 +26,18 @@ class SessionRecord:
     transaction_id: str | None
     held_back_s: float = 0.0
     """How long it was given less than it could have taken."""
+    departure_at: float | None = None
+    """When its driver meant to leave, UTC POSIX seconds; None: not told."""
+    wanted_wh: float | None = None
+    """What its driver wanted; None: not told."""
+    cost: float | None = None
+    """In its currency; None: no price was known."""
+    saving: float | None = None
+    """Against charging at once; None: not known."""
+    unpriced_wh: float = 0.0
+    """What of its energy was taken while no price was known."""
+    currency: str | None = None
+    """ISO 4217."""
 
 
 class SessionTable:
@@ -66,6 +78,32 @@ class SessionTable:
 
         return await self._writer.run(work)
 
+    async def for_habits(self, site_id: str, count: int) -> Sequence[SessionRecord]:
+        """Return the newest sessions of a site that have ended and were not forgotten, oldest first.
+
+        Raises StoreUnavailable.
+        """
+
+        def work(session: OrmSession) -> list[SessionRecord]:
+            ended = select(Session).where(Session.site_id == site_id, Session.ended_at > 0.0, ~Session.forgotten)
+            rows = session.scalars(ended.order_by(Session.ended_at.desc()).limit(count))
+            return [_record(row) for row in rows][::-1]
+
+        return await self._writer.run(work)
+
+    async def forget(self, id_tag: str) -> int:
+        """Have nobody's habits learned from the sessions of a driver; return of how many. Raises StoreUnavailable.
+
+        The sessions stay recorded: what was charged has to be accounted for.
+        """
+
+        def work(session: OrmSession) -> int:
+            theirs = update(Session).where(func.upper(Session.id_tag) == id_tag.upper(), ~Session.forgotten)
+            found = session.execute(theirs.values(forgotten=True).returning(Session.session_id))
+            return len(found.all())
+
+        return await self._writer.run(work)
+
 
 def _beginning(asked: Sequence[ColumnElement[bool]], start: float, end: float) -> Select[tuple[Session]]:
     """Select the sessions that began within a span of time, newest first."""
@@ -95,6 +133,12 @@ def _merge(session: OrmSession, record: SessionRecord) -> None:
             id_tag=record.id_tag,
             transaction_id=record.transaction_id,
             held_back_s=record.held_back_s,
+            departure_at=record.departure_at,
+            wanted_wh=record.wanted_wh,
+            cost=record.cost,
+            saving=record.saving,
+            unpriced_wh=record.unpriced_wh,
+            currency=record.currency,
         )
     )
 
@@ -110,4 +154,10 @@ def _record(row: Session) -> SessionRecord:
         id_tag=row.id_tag,
         transaction_id=row.transaction_id,
         held_back_s=row.held_back_s,
+        departure_at=row.departure_at,
+        wanted_wh=row.wanted_wh,
+        cost=row.cost,
+        saving=row.saving,
+        unpriced_wh=row.unpriced_wh,
+        currency=row.currency,
     )

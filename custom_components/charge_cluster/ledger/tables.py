@@ -38,6 +38,7 @@ class ChargeTransaction(Base):
             "charge_point_id", "connector", "started_at", "meter_start_wh", "id_tag_key", name="uq_content"
         ),
         Index("ix_charge_transaction_open", "charge_point_id", "stopped_at"),
+        Index("ix_charge_transaction_charger", "charge_point_id", "charger_id"),
         {"sqlite_autoincrement": True},
     )
 
@@ -47,7 +48,10 @@ class ChargeTransaction(Base):
     connector: Mapped[int]
     id_tag: Mapped[str | None]
     id_tag_key: Mapped[str]
-    """The idTag, or empty: SQL takes two NULLs as different."""
+    """What tells apart those of one moment and register: the charger's own id, else the idTag, else nothing.
+
+    Empty rather than NULL: SQL takes two NULLs as different.
+    """
     meter_start_wh: Mapped[int]
     started_at: Mapped[float]
     received_at: Mapped[float]
@@ -58,6 +62,8 @@ class ChargeTransaction(Base):
     stop_id_tag: Mapped[str | None]
     stop_reason: Mapped[str | None]
     last_meter_wh: Mapped[int | None]
+    charger_id: Mapped[str | None]
+    """The id that the charger gave it (OCPP 2.x)."""
 
 
 class OrphanStop(Base):
@@ -112,6 +118,14 @@ class Session(Base):
     id_tag: Mapped[str | None]
     transaction_id: Mapped[str | None]
     held_back_s: Mapped[float] = mapped_column(default=0.0)
+    departure_at: Mapped[float | None]
+    wanted_wh: Mapped[float | None]
+    cost: Mapped[float | None]
+    saving: Mapped[float | None]
+    unpriced_wh: Mapped[float] = mapped_column(default=0.0, server_default="0")
+    currency: Mapped[str | None]
+    forgotten: Mapped[bool] = mapped_column(default=False, server_default="0")
+    """Whether habits are no longer learned from it."""
 
 
 class DemandMinute(Base):
@@ -152,7 +166,7 @@ class LimitOrder(Base):
 
 
 class Driver(Base):
-    """A person or vehicle known by an idTag."""
+    """A person or vehicle known by a token."""
 
     __tablename__ = "driver"
 
@@ -160,6 +174,13 @@ class Driver(Base):
     name: Mapped[str]
     enabled: Mapped[bool] = mapped_column(default=True)
     expires_at: Mapped[float | None]
+    priority: Mapped[int | None]
+    kind: Mapped[str | None]
+    group_id: Mapped[str | None]
+    at_once: Mapped[int] = mapped_column(default=1, server_default="1")
+    leave_by_s: Mapped[float | None]
+    """Seconds after local midnight."""
+    usual_wh: Mapped[float | None]
 
 
 class Kept(Base):

@@ -30,13 +30,23 @@ class EntityMeterSettings:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class OcppMeterSettings:
+    """The meter that a charge point has of its own (connector 0): a master's, of all its satellites."""
+
+    charge_point_id: str
+    identity: str | None
+    """Under which the charge point dials in; None: it is not configured any more."""
+    interval_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MeterSettings:
     """The meter that guards a circuit."""
 
     meter_id: str
     name: str
     circuit_id: str
-    source: ModbusMeterSettings | EntityMeterSettings
+    source: ModbusMeterSettings | EntityMeterSettings | OcppMeterSettings
     scope: MeterScope = MeterScope.EVERYTHING
     ratio: float = 1.0
     """Multiplies the currents (a CT ratio not set in the meter)."""

@@ -12,13 +12,11 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from urllib.parse import unquote
 
+from .versions import Agreed, OcppVersion, agree
+
 MAX_IDENTITY = 64
 """The specification allows 48 characters (2.x), 1.6 says 20 in places; longer serial numbers have been seen."""
 MAX_CREDENTIALS = 512
-
-OCPP_16 = "ocpp1.6"
-SPOKEN = (OCPP_16,)
-"""Subprotocols that we speak, best first."""
 
 
 class Refusal(StrEnum):
@@ -38,19 +36,9 @@ class Arrival:
     password: bytes | None = field(repr=False)
     offered: tuple[str, ...]
 
-    @property
-    def spoken(self) -> str | None:
-        """Return the offered subprotocol to speak, as it was spelled; None: nothing fits, or nothing was offered."""
-        for version in SPOKEN:
-            for offer in self.offered:
-                if offer.casefold() == version:
-                    return offer
-        return None
-
-    @property
-    def understood(self) -> bool:
-        """Return whether there is a version to speak: one without an offer is taken to speak 1.6."""
-        return not self.offered or self.spoken is not None
+    def agree(self, pinned: OcppVersion | None) -> Agreed | None:
+        """Return what to speak, or None where nothing that is offered fits; see `versions.agree`."""
+        return agree(self.offered, pinned)
 
 
 def arrival(path: str, remote: str | None, headers: Mapping[str, str]) -> Arrival | Refusal:

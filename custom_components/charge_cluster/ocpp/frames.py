@@ -1,4 +1,4 @@
-"""The three OCPP-J messages as they are on the wire: CALL, CALLRESULT, CALLERROR.
+"""The OCPP-J messages as they are on the wire: CALL, CALLRESULT, CALLERROR, and in 2.1 CALLRESULTERROR and SEND.
 
 Reading is tolerant (numbers as message ids, extra elements at the end) and bounded: a frame over `MAX_FRAME_BYTES` is
 not parsed, and orjson refuses deep nesting and infinite numbers by itself. What cannot be read becomes a `FrameFault`
@@ -12,6 +12,8 @@ from enum import StrEnum
 from typing import Any
 
 import orjson
+
+from .versions import OcppVersion
 
 MAX_FRAME_BYTES = 256 * 1024
 """Chargers have been seen to send 60 kB; a full GetConfiguration answer of a large one stays well below this."""
@@ -28,10 +30,17 @@ type MessageId = str | int | float
 CALL = 2
 CALLRESULT = 3
 CALLERROR = 4
+CALLRESULTERROR = 5
+"""Only in 2.1: an answer of ours could not be used."""
+SEND = 6
+"""Only in 2.1: a message that nobody answers."""
+
+UNREADABLE_ID = "-1"
+"""What a message is answered under in 2.x whose id cannot be read."""
 
 
 class ErrorCode(StrEnum):
-    """What a CALLERROR may say, in the spelling of OCPP 1.6."""
+    """What a CALLERROR may say, in the spelling of OCPP 1.6 where it has the word."""
 
     NOT_IMPLEMENTED = "NotImplemented"
     NOT_SUPPORTED = "NotSupported"
@@ -43,6 +52,22 @@ class ErrorCode(StrEnum):
     OCCURRENCE_CONSTRAINT_VIOLATION = "OccurenceConstraintViolation"
     TYPE_CONSTRAINT_VIOLATION = "TypeConstraintViolation"
     GENERIC_ERROR = "GenericError"
+    MESSAGE_TYPE_NOT_SUPPORTED = "MessageTypeNotSupported"
+    RPC_FRAMEWORK_ERROR = "RpcFrameworkError"
+
+    def spelled(self, version: OcppVersion) -> str:
+        """Return it as it is written in a version."""
+        return (_SPELLED_IN_2 if version.is_2 else _SPELLED_IN_16).get(self, self.value)
+
+
+_SPELLED_IN_16 = {
+    ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED: ErrorCode.PROTOCOL_ERROR.value,
+    ErrorCode.RPC_FRAMEWORK_ERROR: ErrorCode.FORMATION_VIOLATION.value,
+}
+_SPELLED_IN_2 = {
+    ErrorCode.FORMATION_VIOLATION: "FormatViolation",
+    ErrorCode.OCCURRENCE_CONSTRAINT_VIOLATION: "OccurrenceConstraintViolation",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,40 +96,97 @@ class CallError:
     description: str
 
 
-type Message = Call | CallResult | CallError
+@dataclass(frozen=True, slots=True)
+class CallResultError:
+    """The peer could not use an answer of ours."""
+
+    message_id: MessageId
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """Something that is told without being answered."""
+
+    message_id: MessageId
+    action: str
+    payload: JsonObject
+
+
+type Message = Call | CallResult | CallError | CallResultError | Sent
 
 
 class FrameFault(Exception):
     """A frame that is no message. With a `message_id` it can be answered with a CALLERROR of this `code`."""
 
-    def __init__(self, description: str, *, message_id: MessageId | None = None) -> None:
+    def __init__(
+        self,
+        description: str,
+        *,
+        message_id: MessageId | None = None,
+        code: ErrorCode = ErrorCode.FORMATION_VIOLATION,
+    ) -> None:
         super().__init__(description)
         self.description = description
         self.message_id = message_id
-        self.code = ErrorCode.FORMATION_VIOLATION
+        self.code = code
 
 
-def parse(frame: str | bytes) -> Message:
+def parse(frame: str | bytes, version: OcppVersion = OcppVersion.V16) -> Message:
     """Read one frame.
 
     Raises:
-        FrameFault: it is too long, no JSON, or no OCPP message.
+        FrameFault: it is too long, no JSON, or no message of this version.
     """
     if len(frame) > MAX_FRAME_BYTES:
-        raise FrameFault("the frame is too long")
+        raise _unreadable("the frame is too long", version)
     try:
         parts = orjson.loads(frame)
     except orjson.JSONDecodeError:
-        raise FrameFault("the frame is not JSON") from None
+        raise _unreadable("the frame is not JSON", version) from None
     match parts:
         case [2, raw_id, *rest]:
-            return _call(_message_id(raw_id), rest)
+            return Call(*_request(raw_id, rest, version))
         case [3, raw_id, dict() as payload, *_]:
             return CallResult(_message_id(raw_id), payload)
         case [4, raw_id, *rest]:
             code, description = (*rest, "", "")[:2]
             return CallError(_message_id(raw_id), str(code)[:MAX_ACTION], str(description)[:MAX_DESCRIPTION])
-    raise FrameFault("the frame is not an OCPP message")
+        case [5, raw_id, *rest] if version is OcppVersion.V21:
+            (code,) = (*rest, "")[:1]
+            return CallResultError(_message_id(raw_id), str(code)[:MAX_ACTION])
+        case [6, raw_id, *rest] if version is OcppVersion.V21:
+            try:
+                return Sent(*_request(raw_id, rest, version))
+            except FrameFault as fault:
+                raise FrameFault(fault.description) from None
+    raise _no_message(parts, version)
+
+
+_ANSWERS = frozenset({CALLRESULT, CALLERROR, CALLRESULTERROR})
+_KINDS = _ANSWERS | {CALL, SEND}
+
+
+def _no_message(parts: object, version: OcppVersion) -> FrameFault:
+    """Return the fault of something that is JSON and no message."""
+    match parts:
+        case [int() as kind, raw_id, *_] if version.is_2 and kind not in _KINDS:
+            return FrameFault(
+                "there is no such type of message",
+                message_id=_message_id(raw_id),
+                code=ErrorCode.MESSAGE_TYPE_NOT_SUPPORTED,
+            )
+        case [int() as kind, *_] if kind in _ANSWERS:
+            # An answer is never answered, or two sides that do not understand each other would never end.
+            return FrameFault("the frame is not an OCPP message")
+    return _unreadable("the frame is not an OCPP message", version)
+
+
+def _unreadable(description: str, version: OcppVersion) -> FrameFault:
+    """Return the fault of a frame whose id nobody knows."""
+    if not version.is_2:
+        return FrameFault(description)
+    return FrameFault(description, message_id=UNREADABLE_ID, code=ErrorCode.RPC_FRAMEWORK_ERROR)
 
 
 def encode_call(message_id: str, action: str, payload: JsonObject) -> bytes:
@@ -117,9 +199,11 @@ def encode_result(message_id: MessageId, payload: JsonObject) -> bytes:
     return orjson.dumps([CALLRESULT, message_id, payload])
 
 
-def encode_error(message_id: MessageId, code: ErrorCode, description: str) -> bytes:
+def encode_error(
+    message_id: MessageId, code: ErrorCode, description: str, version: OcppVersion = OcppVersion.V16
+) -> bytes:
     """Return a refusal as it goes over the wire; errorDetails stay empty so that nothing is echoed."""
-    return orjson.dumps([CALLERROR, message_id, code.value, description[:MAX_DESCRIPTION], {}])
+    return orjson.dumps([CALLERROR, message_id, code.spelled(version), description[:MAX_DESCRIPTION], {}])
 
 
 def _message_id(raw: object) -> MessageId:
@@ -130,7 +214,12 @@ def _message_id(raw: object) -> MessageId:
     raise FrameFault("the frame has no message id")
 
 
-def _call(message_id: MessageId, rest: list[Any]) -> Call:
+def _request(raw_id: object, rest: list[Any], version: OcppVersion) -> tuple[MessageId, str, JsonObject]:
+    """Return id, action and payload of a message that asks or tells something."""
+    try:
+        message_id = _message_id(raw_id)
+    except FrameFault as fault:
+        raise _unreadable(fault.description, version) from None
     match rest:
         case [action, payload, *_]:
             pass
@@ -142,4 +231,4 @@ def _call(message_id: MessageId, rest: list[Any]) -> Call:
         payload = {}
     if not isinstance(payload, dict):
         raise FrameFault("the payload is not an object", message_id=message_id)
-    return Call(message_id, action, payload)
+    return message_id, action, payload

@@ -13,19 +13,26 @@ import logging
 import ssl
 from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from aiohttp import WSCloseCode, WSMsgType, web
 
 from .conversation import DeviceFacts
 from .doorway import Arrival, Refusal, arrival
+from .entrance import ARRIVAL_PATIENCE_S, Entrance, Gate
+from .experience import Forgetful, ModelMemory
 from .frames import MAX_FRAME_BYTES
+from .http_door import HttpDoor
 from .listeners import enlist
-from .pacing import Allowance, AllowancePerAddress, CalmLog
-from .protocols import Admission, Authoriser, Clock, Doorkeeper, TransactionJournal
-from .rpc import INBOUND_BURST, INBOUND_RATE_PER_S, RpcLink
-from .v16.configuration import WantedSettings
-from .v16.conversation import Conversation16, Services
+from .pacing import Allowance, AllowancePerAddress, CalmLog, CalmLogPerName
+from .partner import Partner
+from .protocols import Admission, Authoriser, Clock, Credentials, Doorkeeper, TransactionJournal
+from .quirks import known_quirks
+from .rpc import INBOUND_BURST, INBOUND_RATE_PER_S, LOGGER as FRAMES_LOGGER, RpcLink
+from .security.enrolment import Certifier
+from .security.peer import read_peer_certificate
+from .standing import Services, WantedSettings
+from .versions import Agreed
 from .waiting_room import Guest, Newcomer
 
 _LOGGER = logging.getLogger(__name__)
@@ -38,6 +45,8 @@ STRANGER_BURST = 600.0
 GUEST_RATE_PER_S = 10.0
 GUEST_BURST = 60.0
 MAX_TURNED_AWAY = 256
+STRANGERS = ""
+"""No identity: all that nobody has accepted share the lines that they may provoke."""
 
 TICK_S = 1.0
 PING_AFTER_S = 30.0
@@ -45,8 +54,28 @@ GONE_AFTER_S = 180.0
 """Three heartbeats without a frame of any kind; pings answered late or never are no reason to hang up."""
 CLOSING_PATIENCE_S = 2.0
 STORING_PATIENCE_S = 5.0
+MAX_UNREAD_BYTES = 256 * 1024
+UNREAD_PATIENCE_S = 30.0
+"""Who leaves unread what it is sent is hung up on, after so much or so long."""
+FAILURES_PER_S = 0.2
+FAILURES_BURST = 20.0
+"""Wrong and missing keys of one address; what goes beyond is answered late."""
+FAILURE_DELAY_S = 5.0
+MAX_DELAYED = 128
+"""Answers that are held back at the same time; who comes on top of that is answered at once, and at less cost."""
 SPEECHLESS_AFTER_S = 60.0
 """A connection without a single message by then is worth a line: its charger may have failed its own checks."""
+
+
+UNAUTHORISED = 401
+REFUSALS: Mapping[Admission, int] = {
+    Admission.WRONG_KEY: UNAUTHORISED,
+    Admission.KEY_MISSING: UNAUTHORISED,
+    Admission.NOT_ENCRYPTED: 403,
+    Admission.CERTIFICATE_MISSING: 403,
+    Admission.CERTIFICATE_REFUSED: 403,
+}
+"""The status that each refusal is answered with."""
 
 
 class CannotListen(Exception):
@@ -66,18 +95,31 @@ type WatchNewcomers = Callable[[str, Newcomer | None], None]
 """Told of the identity of a newcomer and what is known of it; None when it is none any more."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wire:
+    """How charge points may come: over what is plain, over TLS, or both."""
+
+    plain: bool = True
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    tls_port: int | None = None
+    """Where TLS is taken; None: at the port of the listener, beside plain connections where these are taken."""
+
+
 @dataclass(slots=True, eq=False)
 class _Connection:
     """A socket, its link, and who sits at it."""
 
     arrival: Arrival
+    brought: Credentials
     socket: web.WebSocketResponse
+    transport: asyncio.Transport | None
     link: RpcLink
-    conversation: Conversation16 | None = None
+    conversation: Partner | None = None
     guest: Guest | None = None
     pinged_at: float = 0.0
     opened_at: float = 0.0
     speechless_told: bool = False
+    unread_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -103,7 +145,9 @@ class CentralSystem:
         clock: Clock,
         charge_point_id: Callable[[str], str] = str,
         wanted: WantedSettings | None = None,
-        tls: ssl.SSLContext | None = None,
+        memory: ModelMemory | None = None,
+        wire: Wire | None = None,
+        certifier: Certifier | None = None,
         inbound_rate_per_s: float = INBOUND_RATE_PER_S,
     ) -> None:
         """Set up without listening yet.
@@ -111,14 +155,16 @@ class CentralSystem:
         Args:
             charge_point_id: turns an OCPP identity into the id that records and authorisations carry.
             wanted: what every charge point is configured to.
-            tls: for wss.
+            memory: what was found out about models of charge points; None: nothing is remembered.
+            wire: what is taken at the port; None: plain connections.
+            certifier: who signs the certificates of charge points; None: nobody.
             inbound_rate_per_s: messages of one charge point before it is read more slowly.
         """
         self.host = host
         self._port = port
         self._doorkeeper = doorkeeper
         self._clock = clock
-        self._tls = tls
+        self._wire = wire or Wire()
         self._inbound_rate_per_s = inbound_rate_per_s
         self._services = Services(
             journal=journal,
@@ -126,8 +172,10 @@ class CentralSystem:
             clock=clock,
             charge_point_id=charge_point_id,
             wanted=wanted or WantedSettings(),
+            certifier=certifier,
+            memory=memory or Forgetful(),
         )
-        self._conversations: dict[str, Conversation16] = {}
+        self._conversations: dict[str, Partner] = {}
         self._connections: dict[str, _Connection] = {}
         self._newcomer_watchers: list[WatchNewcomers] = []
         self._strangers = AllowancePerAddress(rate_per_s=STRANGER_RATE_PER_S, burst=STRANGER_BURST)
@@ -135,9 +183,15 @@ class CentralSystem:
         self._keys: dict[str, str] = {}
         self._shut_out: dict[str, _ShutOut] = {}
         self._log = CalmLog(_LOGGER, clock.monotonic)
-        self._runner: web.ServerRunner | None = None
+        self._link_logs = CalmLogPerName(FRAMES_LOGGER, clock.monotonic)
+        self._failures = AllowancePerAddress(rate_per_s=FAILURES_PER_S, burst=FAILURES_BURST)
+        self._delayed = 0
+        self._server: HttpDoor | None = None
+        self._entrance: Entrance | None = None
+        self._gate = Gate()
+        self._tls_gate = Gate(plain=False)
         self._ticking: asyncio.Task[None] | None = None
-        self._closing: set[asyncio.Task[bool | None]] = set()
+        self._closing: set[asyncio.Task[None]] = set()
 
     # -- life ---------------------------------------------------------------------------------------------------------
 
@@ -148,16 +202,46 @@ class CentralSystem:
             PortInUse: something listens there already.
             CannotListen: the host is not ours, or the port is not allowed.
         """
-        runner = web.ServerRunner(web.Server(self._enter, access_log=None), handle_signals=False)
-        await runner.setup()
+        await asyncio.to_thread(known_quirks)
+        server = HttpDoor(self._enter, self._log, keepalive_timeout=ARRIVAL_PATIENCE_S)
+        entrance = Entrance(server, self._clock.monotonic)
+        self._set_gates()
         try:
-            await web.TCPSite(runner, self.host, self._port, ssl_context=self._tls, backlog=512).start()
-        except OSError as error:
-            await runner.cleanup()
-            kind = PortInUse if error.errno == errno.EADDRINUSE else CannotListen
-            raise kind(self.host, self._port, error.strerror or type(error).__name__) from error
-        self._runner = runner
+            await self._open(entrance, self._port, self._gate)
+            if self._wire.tls_port is not None:
+                await self._open(entrance, self._wire.tls_port, self._tls_gate)
+        except CannotListen:
+            await entrance.close()
+            raise
+        self._server, self._entrance = server, entrance
         self._ticking = asyncio.get_running_loop().create_task(self._tick())
+
+    async def _open(self, entrance: Entrance, port: int, gate: Gate) -> None:
+        try:
+            await entrance.open(self.host, port, gate)
+        except OSError as error:
+            kind = PortInUse if error.errno == errno.EADDRINUSE else CannotListen
+            raise kind(self.host, port, error.strerror or type(error).__name__) from error
+
+    async def rewire(self, wire: Wire) -> None:
+        """Take charge points another way from now on; connections that stand go on as they are.
+
+        Raises:
+            CannotListen: the port for TLS cannot be opened; everything stays as it was.
+        """
+        if self._entrance is not None and wire.tls_port != self._wire.tls_port:
+            further = Gate(plain=False)
+            if wire.tls_port is not None:
+                await self._open(self._entrance, wire.tls_port, further)
+            await self._entrance.shut(self._tls_gate)
+            self._tls_gate = further
+        self._wire = wire
+        self._set_gates()
+
+    def _set_gates(self) -> None:
+        self._gate.plain = self._wire.plain
+        self._gate.tls = self._wire.tls if self._wire.tls_port is None else None
+        self._tls_gate.tls = self._wire.tls
 
     async def close(self) -> None:
         """Hang up on everybody and stop listening."""
@@ -171,9 +255,11 @@ class CentralSystem:
         if self._closing:
             await asyncio.wait(self._closing, timeout=CLOSING_PATIENCE_S)
         await self._let_finish(links)
-        if self._runner is not None:
-            await self._runner.cleanup()
-            self._runner = None
+        if self._entrance is not None and self._server is not None:
+            await self._entrance.close()
+            self._server.pre_shutdown()
+            await self._server.shutdown(CLOSING_PATIENCE_S)
+            self._entrance = self._server = None
         for conversation in self._conversations.values():
             await conversation.close()
 
@@ -187,17 +273,24 @@ class CentralSystem:
     @property
     def port(self) -> int:
         """Return the port that is listened at (the real one where 0 was asked for)."""
-        if self._runner is not None and self._runner.addresses:
-            return int(self._runner.addresses[0][1])
-        return self._port
+        opened = None if self._entrance is None else self._entrance.port(self._gate)
+        return self._port if opened is None else opened
+
+    @property
+    def tls_port(self) -> int | None:
+        """Return the port at which TLS is taken; None: it is not."""
+        if self._wire.tls is None:
+            return None
+        opened = None if self._entrance is None else self._entrance.port(self._tls_gate)
+        return self.port if opened is None else opened
 
     # -- who is there -------------------------------------------------------------------------------------------------
 
-    def conversation(self, identity: str) -> Conversation16:
+    def conversation(self, identity: str) -> Partner:
         """Return the conversation with a charge point, begun if there is none yet."""
         conversation = self._conversations.get(identity)
         if conversation is None:
-            conversation = self._conversations[identity] = Conversation16(identity, self._services)
+            conversation = self._conversations[identity] = Partner(identity, self._services)
         return conversation
 
     async def forget(self, identity: str) -> None:
@@ -242,13 +335,21 @@ class CentralSystem:
         connection = self._connections.get(identity)
         if connection is None:
             return
-        match self._judge(connection.arrival):
+        match self._judge(identity, connection.brought):
+            case Admission.WELCOME if self._speaks_otherwise(connection):
+                # The version of a connection is settled when it is made.
+                self._hang_up(connection, WSCloseCode.GOING_AWAY)
             case Admission.WELCOME:
                 self._take_in(connection)
             case Admission.UNKNOWN:
                 self._show_to_waiting_room(connection)
             case _:
                 self._hang_up(connection, WSCloseCode.POLICY_VIOLATION)
+
+    def _speaks_otherwise(self, connection: _Connection) -> bool:
+        """Return whether the owner wants another version than the one that is spoken, and it can be had."""
+        agreed = self._agree(connection.arrival)
+        return agreed is None or agreed.version is not connection.link.version
 
     def shut_out(self, identity: str, for_s: float) -> None:
         """Hang up on a charge point and refuse it for so long; 0: it may come in again."""
@@ -277,30 +378,59 @@ class CentralSystem:
 
     # -- the door -----------------------------------------------------------------------------------------------------
 
-    def _judge(self, who: Arrival) -> Admission:
+    def _judge(self, identity: str, brought: Credentials) -> Admission:
         """Ask the doorkeeper; one whose key is still to be given is welcome without it."""
-        admission = self._doorkeeper.admit(who.identity, who.password, who.remote)
-        if admission in (Admission.KEY_MISSING, Admission.WRONG_KEY) and who.identity in self._keys:
+        admission = self._doorkeeper.admit(identity, brought)
+        if admission in (Admission.KEY_MISSING, Admission.WRONG_KEY) and identity in self._keys:
             return Admission.WELCOME
-        if admission is Admission.WELCOME and who.password is not None:
-            self._keys.pop(who.identity, None)
+        if admission is Admission.WELCOME and brought.password is not None:
+            self._keys.pop(identity, None)
         return admission
+
+    def _agree(self, who: Arrival) -> Agreed | None:
+        """Return what is spoken with somebody, or None where nothing that it offers fits."""
+        return who.agree(self._doorkeeper.version(who.identity))
+
+    def connected(self) -> Mapping[str, Credentials]:
+        """Return what each charge point brought that is connected and let in."""
+        return {i: c.brought for i, c in self._connections.items() if c.conversation is not None}
+
+    def brought(self, identity: str) -> Credentials | None:
+        """Return what a charge point brought that is connected; None: it is not."""
+        connection = self._connections.get(identity)
+        return None if connection is None else connection.brought
 
     async def _enter(self, request: web.BaseRequest) -> web.StreamResponse:
         who = arrival(request.rel_url.raw_path, request.remote, request.headers)
         if isinstance(who, Refusal):
             self._log.warning("Somebody at %s was turned away: %s", request.remote, who.value)
             return web.Response(status=401 if who is Refusal.OTHER_USER else 404, text=who.value)
-        admission = self._judge(who)
+        brought = _credentials(request, who)
+        admission = self._judge(who.identity, brought)
         now = self._clock.monotonic()
         if admission is not Admission.WELCOME and not self._strangers.take_if_free(who.remote, now):
             return web.Response(status=429, headers={"Retry-After": "60"})
-        if admission in (Admission.WRONG_KEY, Admission.KEY_MISSING):
+        if admission in REFUSALS:
             self._turn_away(who, admission)
-            return web.Response(status=401, headers={"WWW-Authenticate": 'Basic realm="OCPP"'})
+            await self._hold_back(who.remote, now)
+            return web.Response(
+                status=REFUSALS[admission],
+                headers={"WWW-Authenticate": 'Basic realm="OCPP"'} if REFUSALS[admission] == UNAUTHORISED else None,
+                text=admission.value,
+            )
         if self._is_shut_out(who.identity) or self._full(who, admission):
             return web.Response(status=503, headers={"Retry-After": "60"})
-        return await self._seat(request, who, admission)
+        return await self._seat(request, who, brought, admission)
+
+    async def _hold_back(self, remote: str, now: float) -> None:
+        """Make an address wait for its answer that fails too often; who brings the right key never waits."""
+        if self._failures.take_if_free(remote, now) or self._delayed >= MAX_DELAYED:
+            return
+        self._delayed += 1
+        try:
+            await asyncio.sleep(FAILURE_DELAY_S)
+        finally:
+            self._delayed -= 1
 
     def _full(self, who: Arrival, admission: Admission) -> bool:
         if who.identity in self._connections:
@@ -316,27 +446,41 @@ class CentralSystem:
             self._turned_away.popitem(last=False)
         self._log.warning("%s at %s was turned away: %s", who.identity, who.remote, admission.value)
 
-    async def _seat(self, request: web.BaseRequest, who: Arrival, admission: Admission) -> web.WebSocketResponse:
+    async def _seat(
+        self, request: web.BaseRequest, who: Arrival, brought: Credentials, admission: Admission
+    ) -> web.StreamResponse:
+        agreed = self._agree(who)
+        taken = () if agreed is None or agreed.subprotocol is None else (agreed.subprotocol,)
         socket = web.WebSocketResponse(
-            protocols=(who.spoken,) if who.spoken is not None else (),
+            protocols=taken,
             compress=False,
             autoping=False,
             max_msg_size=MAX_FRAME_BYTES,
             timeout=CLOSING_PATIENCE_S,
         )
-        await socket.prepare(request)
-        if not who.understood:
+        transport = request.transport
+        if self._entrance is not None:
+            self._entrance.seated(transport)
+        try:
+            await socket.prepare(request if taken else _without_offer(request))
+        except web.HTTPBadRequest:
+            self._log.warning("%s at %s begins no websocket as RFC 6455 wants it", who.identity, who.remote)
+            return web.Response(status=400, text="no websocket handshake", headers={"Sec-WebSocket-Version": "13"})
+        if agreed is None:
             self._log.warning("%s offers no version that is spoken here", who.identity)
             await socket.close(code=WSCloseCode.PROTOCOL_ERROR)
             return socket
         if not who.offered:
-            self._log.warning("%s offers no subprotocol and is taken to speak OCPP 1.6", who.identity)
+            self._log.warning(
+                "%s offers no subprotocol and is taken to speak OCPP %s", who.identity, agreed.version.value
+            )
 
         async def send(frame: bytes) -> None:
             await socket.send_frame(frame, WSMsgType.TEXT)
 
-        link = RpcLink(send, {}, monotonic=self._clock.monotonic, name=who.identity)
-        connection = _Connection(who, socket, link, opened_at=self._clock.monotonic())
+        log = self._link_logs.of(who.identity if admission is Admission.WELCOME else STRANGERS)
+        link = RpcLink(send, {}, monotonic=self._clock.monotonic, name=who.identity, version=agreed.version, log=log)
+        connection = _Connection(who, brought, socket, transport, link, opened_at=self._clock.monotonic())
         self._replace(connection)
         if admission is Admission.WELCOME:
             self._take_in(connection)
@@ -390,7 +534,12 @@ class CentralSystem:
             first_seen_at=self._clock.time(),
             presented_key=who.password is not None,
         )
-        connection.guest = Guest(newcomer, self._clock, lambda changed: self._tell_newcomer(who.identity, changed))
+        connection.guest = Guest(
+            newcomer,
+            self._clock,
+            lambda changed: self._tell_newcomer(who.identity, changed),
+            connection.link.version,
+        )
         connection.link.actions = connection.guest.actions
         connection.link.responsive_changed = None
         connection.link.allow(Allowance(rate_per_s=GUEST_RATE_PER_S, burst=GUEST_BURST))
@@ -442,14 +591,27 @@ class CentralSystem:
         if connection.conversation is not None:
             connection.conversation.detach(connection.link)
             connection.conversation = None
-        task = asyncio.get_running_loop().create_task(connection.socket.close(code=code))
+        task = asyncio.get_running_loop().create_task(self._part(connection, code))
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
+
+    async def _part(self, connection: _Connection, code: int) -> None:
+        """Say farewell, and let go of the socket whether or not that is read."""
+        try:
+            async with asyncio.timeout(2 * CLOSING_PATIENCE_S):
+                await connection.socket.close(code=code)
+        except TimeoutError, ConnectionError:
+            pass
+        finally:
+            if connection.transport is not None:
+                connection.transport.abort()
 
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(TICK_S)
             now = self._clock.monotonic()
+            if self._entrance is not None:
+                self._entrance.tick(now)
             for connection in list(self._connections.values()):
                 self._look_after(connection, now)
             for conversation in list(self._conversations.values()):
@@ -460,6 +622,14 @@ class CentralSystem:
             connection.speechless_told = now - connection.opened_at >= SPEECHLESS_AFTER_S
             if connection.speechless_told:
                 self._log.warning("%s is connected and says nothing", connection.arrival.identity)
+        if connection.link.is_held_back and connection.transport is not None and connection.transport.is_closing():
+            # What waits of it would be read for minutes, though nobody is there to be answered.
+            connection.link.close()
+            return
+        if self._leaves_unread(connection, now):
+            self._log.warning("%s does not read what it is sent", connection.arrival.identity)
+            self._hang_up(connection, WSCloseCode.GOING_AWAY)
+            return
         silent_s = now - connection.link.heard_at
         if silent_s >= GONE_AFTER_S:
             self._log.warning("%s has been silent for too long", connection.arrival.identity)
@@ -470,8 +640,38 @@ class CentralSystem:
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
 
+    def _leaves_unread(self, connection: _Connection, now: float) -> bool:
+        """Return whether a peer has left what it was sent for too long, or too much of it."""
+        unread = 0 if connection.transport is None else connection.transport.get_write_buffer_size()
+        if not unread:
+            connection.unread_since = None
+        elif connection.unread_since is None:
+            connection.unread_since = now
+        return unread > MAX_UNREAD_BYTES or (
+            connection.unread_since is not None and now - connection.unread_since >= UNREAD_PATIENCE_S
+        )
+
     async def _ping(self, socket: web.WebSocketResponse) -> None:
         try:
             await socket.ping()
         except ConnectionError:
             return
+
+
+def _without_offer(request: web.BaseRequest) -> web.BaseRequest:
+    """Return a request that offers no subprotocol: aiohttp logs, at any length, each offer that it does not take."""
+    headers = request.headers.copy()
+    headers.popall("Sec-WebSocket-Protocol", None)
+    return request.clone(headers=headers)
+
+
+def _credentials(request: web.BaseRequest, who: Arrival) -> Credentials:
+    """Return what a charge point brings with its request and its connection."""
+    tls: ssl.SSLObject | None = None if request.transport is None else request.transport.get_extra_info("ssl_object")
+    shown = None if tls is None else tls.getpeercert(binary_form=True)
+    return Credentials(
+        remote=who.remote,
+        password=who.password,
+        secure=tls is not None,
+        certificate=None if shown is None else read_peer_certificate(shown),
+    )

@@ -79,3 +79,23 @@ class CalmLog:
             text += f" ({self._left_out} such lines left out)"
             self._left_out = 0
         self._logger.warning(text, *values)
+
+
+class CalmLogPerName:
+    """One calm log for each name, so that one cannot use up the lines of another; only so many are remembered."""
+
+    def __init__(self, logger: logging.Logger, monotonic: Callable[[], float], *, names: int = 2048) -> None:
+        self._logger = logger
+        self._monotonic = monotonic
+        self._names = names
+        self._known: OrderedDict[str, CalmLog] = OrderedDict()
+
+    def of(self, name: str) -> CalmLog:
+        """Return the log of a name, which lasts longer than its connections."""
+        log = self._known.pop(name, None)
+        if log is None:
+            log = CalmLog(self._logger, self._monotonic)
+            if len(self._known) >= self._names:
+                self._known.popitem(last=False)
+        self._known[name] = log
+        return log

@@ -24,18 +24,21 @@ from .frames import (
     Call,
     CallError,
     CallResult,
+    CallResultError,
     ErrorCode,
     FrameFault,
     JsonObject,
     MessageId,
+    Sent,
     encode_call,
     encode_error,
     encode_result,
     parse,
 )
 from .pacing import Allowance, CalmLog
+from .versions import OcppVersion
 
-_LOGGER = logging.getLogger(__name__)
+LOGGER = logging.getLogger(__name__)
 
 CALL_TIMEOUT_S = 5.0
 QUESTION_TIMEOUT_S = 2.0
@@ -60,6 +63,8 @@ type Compose = Callable[[], JsonObject]
 """Builds the payload at the moment of sending, so that times in it are fresh."""
 type Late = Callable[[JsonObject | None], None]
 """Told of an answer that came after its time: the payload, or None for a refusal."""
+type Ask = Callable[[str, JsonObject], Awaitable[JsonObject]]
+"""Sends a call and returns its answer. Raises CallFailed."""
 
 
 class CallFault(Exception):
@@ -150,7 +155,9 @@ class LinkStatistics:
     received: int = 0
     malformed: int = 0
     unexpected: int = 0
-    """Answers that nobody waited for."""
+    """Answers that nobody waited for, and messages without an answer that mean nothing to us."""
+    unusable: int = 0
+    """Answers of ours that it could not use."""
     duplicates: int = 0
     sent: int = field(default=0)
 
@@ -167,6 +174,8 @@ class RpcLink:
         responsive_changed: Callable[[], None] | None = None,
         monotonic: Callable[[], float] = time.monotonic,
         name: str = "charge point",
+        version: OcppVersion = OcppVersion.V16,
+        log: CalmLog | None = None,
     ) -> None:
         """Set up the link; nothing runs until frames are received or calls made.
 
@@ -175,17 +184,23 @@ class RpcLink:
             actions: the vocabulary; may be replaced at any time through the attribute.
             allowance: how much the peer may send before it is read more slowly.
             responsive_changed: told when a limit stays unanswered and when answers come again; see `responsive`.
+            version: what is spoken.
+            log: where the peer's faults are told; one that outlives the connection keeps who dials again and again from
+                filling the log.
         """
+        self.version = version
         self.actions = actions
         self.responsive_changed = responsive_changed
         self.responsive = True
         self.statistics = LinkStatistics()
         self.heard_at = monotonic()
+        self.is_held_back = False
+        """Whether it sent too much, and its next frame waits to be read."""
         self.name = name
         self._send = send
         self._allowance = allowance or Allowance(rate_per_s=INBOUND_RATE_PER_S, burst=INBOUND_BURST)
         self._monotonic = monotonic
-        self._log = CalmLog(_LOGGER, monotonic)
+        self._log = log or CalmLog(LOGGER, monotonic)
         self._closed = False
         self._in_work: set[asyncio.Task[None]] = set()
         self._answered: OrderedDict[tuple[MessageId, int], bytes | None] = OrderedDict()
@@ -216,30 +231,58 @@ class RpcLink:
         debt_s = self._allowance.take(now)
         if debt_s > 0:
             self._log.warning("%s sends too much and is read more slowly", self.name)
-            await asyncio.sleep(debt_s)
+            self.is_held_back = True
+            try:
+                await asyncio.sleep(debt_s)
+            finally:
+                self.is_held_back = False
         try:
-            message = parse(frame)
+            message = parse(frame, self.version)
         except FrameFault as fault:
             await self._refuse_frame(fault)
             return
         if self._closed:
             return
-        if isinstance(message, Call):
-            await self._answer(message, frame)
-        else:
-            self._settle(message)
+        match message:
+            case Call():
+                await self._answer(message, frame)
+            case Sent():
+                self._take_note(message)
+            case CallResultError():
+                self.statistics.unusable += 1
+                self._log.warning("%s could not use an answer: %s", self.name, message.code)
+            case CallResult() | CallError():
+                self._settle(message)
 
     async def _refuse_frame(self, fault: FrameFault) -> None:
         self.statistics.malformed += 1
         self._allowance.take(self._monotonic(), MALFORMED_COST)
         self._log.warning("%s sent something unusable: %s", self.name, fault.description)
         if fault.message_id is not None:
-            await self._put_on_wire(encode_error(fault.message_id, fault.code, fault.description))
+            await self._put_on_wire(self._error(fault.message_id, fault.code, fault.description))
+
+    def _error(self, message_id: MessageId, code: ErrorCode, description: str) -> bytes:
+        return encode_error(message_id, code, description, self.version)
+
+    def _take_note(self, sent: Sent) -> None:
+        """Take what is told without being answered."""
+        action = self.actions.get(sent.action)
+        if action is None:
+            self.statistics.unexpected += 1
+            return
+        try:
+            answer = action.answer(sent.payload)
+        except CallFault as fault:
+            self._log.warning("%s sent something unusable: %s", self.name, fault.description)
+            return
+        if not isinstance(answer, dict):
+            # Whatever has to wait is for calls: nobody would hear that it failed.
+            answer.close()
 
     async def _answer(self, call: Call, frame: str | bytes) -> None:
         action = self.actions.get(call.action)
         if action is None:
-            await self._put_on_wire(encode_error(call.message_id, ErrorCode.NOT_IMPLEMENTED, "unknown action"))
+            await self._put_on_wire(self._error(call.message_id, ErrorCode.NOT_IMPLEMENTED, "unknown action"))
             return
         key = (call.message_id, hash(frame)) if action.once else None
         if key is not None and key in self._answered:
@@ -251,7 +294,7 @@ class RpcLink:
         try:
             answer = action.answer(call.payload)
         except CallFault as fault:
-            await self._put_on_wire(encode_error(call.message_id, fault.code, fault.description))
+            await self._put_on_wire(self._error(call.message_id, fault.code, fault.description))
             return
         if isinstance(answer, dict):
             encoded = encode_result(call.message_id, answer)
@@ -261,7 +304,7 @@ class RpcLink:
             return
         if len(self._in_work) >= MAX_UNANSWERED:
             answer.close()
-            await self._put_on_wire(encode_error(call.message_id, ErrorCode.INTERNAL_ERROR, "too many calls at once"))
+            await self._put_on_wire(self._error(call.message_id, ErrorCode.INTERNAL_ERROR, "too many calls at once"))
             return
         if key is not None:
             self._remember(key, None)
@@ -277,7 +320,7 @@ class RpcLink:
         except CallFault as fault:
             if key is not None:
                 self._answered.pop(key, None)
-            await self._put_on_wire(encode_error(message_id, fault.code, fault.description))
+            await self._put_on_wire(self._error(message_id, fault.code, fault.description))
             return
         encoded = encode_result(message_id, payload)
         if key is not None:

@@ -16,8 +16,10 @@ from ..site.settings import (
     ChargePointSettings,
     CircuitSettings,
     ConnectorSettings,
+    EntityMeterSettings,
     MeterSettings,
     ModbusMeterSettings,
+    OcppMeterSettings,
 )
 from ..site.views import CircuitView, connector_key
 from .facts import ReportFacts
@@ -205,17 +207,21 @@ class _Writer:
         view = self._facts.connectors.get(key)
         confirmed = view is not None and view.fallback_confirmed
         rotation = rotation_text(rotation_key(connector.rotation))
-        self._sheet.paragraph(
-            self._say(
-                "connector",
-                number=connector.number,
-                rotation=self._say("rotation_unknown") if connector.rotation is None else rotation,
-                maximum=_figure(connector.maximum_a),
-                minimum=_figure(connector.minimum_a),
-                fallback=_figure(point.fallback_a),
-                confirmed=self._say("confirmed" if confirmed else "not_confirmed"),
-            )
-        )
+        figures = {
+            "number": str(connector.number),
+            "rotation": self._say("rotation_unknown") if connector.rotation is None else rotation,
+            "maximum": _figure(connector.maximum_a),
+            "minimum": _figure(connector.minimum_a),
+            "fallback": _figure(point.fallback_a),
+            "confirmed": self._say("confirmed" if confirmed else "not_confirmed"),
+        }
+        if connector.satellite is None:
+            self._sheet.paragraph(self._say("connector", **figures))
+        else:
+            circuit = self._facts.circuit(connector.satellite.circuit_id)
+            told = {"name": connector.satellite.name, "master": point.name}
+            told["circuit"] = NOT_KNOWN if circuit is None else circuit.name
+            self._sheet.paragraph(self._say("satellite", **told, **figures))
         self._findings(key, CHARGE_POINT_TESTS)
 
     def _meters(self) -> None:
@@ -249,6 +255,9 @@ class _Writer:
             return self._say(
                 "over_modbus", host=source.host, port=source.port, unit=source.unit, profile=source.profile
             )
+        if isinstance(source, OcppMeterSettings):
+            points = {point.charge_point_id: point.name for point in self._facts.settings.charge_points}
+            return self._say("of_charge_point", charge_point=points.get(source.charge_point_id, NOT_KNOWN))
         return self._say("of_entities", entities=", ".join(source.currents or source.powers or ()))
 
     def _exposures(self) -> None:
@@ -358,7 +367,7 @@ class _Writer:
 
 
 def _is_inverted(meter: MeterSettings) -> bool:
-    return meter.inverted or (not isinstance(meter.source, ModbusMeterSettings) and meter.source.inverted)
+    return meter.inverted or (isinstance(meter.source, EntityMeterSettings) and meter.source.inverted)
 
 
 def _figure(figure: float) -> str:

@@ -5,16 +5,25 @@ The state here changes with every report; what is decided about it is not made h
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
-from ..chargers import ConnectorStatus, DrawSample, TransactionStarted
+from ..chargers import ConnectorStatus, DrawSample, HeldBack, NeedsTold, Quirk, QuirkShown, TransactionStarted
 from ..engine import guard
 from ..engine.guard import DrawBound
-from ..engine.model import Connector, Limit, PhaseAmps, Reason, VehicleState
+from ..engine.model import ChargingMode, Connector, Limit, PhaseAmps, Reason, VehicleState
 from ..engine.snapshot import ConnectorFacts
 from .foreign import OfferWatch
+from .plan import PlanView
 from .session import Session
+from .session_wish import NO_SESSION_WISH, SessionWish
 from .views import ConnectorView
+from .wear import NO_WEAR, KeptWear, Starts
+
+FLOWS_BEYOND_A = 1.0
+"""A current on a phase that a connector is not said to have is one from here on; less is induced or noise."""
+
+MOST_SOURCES = 8
+"""Of limits from outside; the standard knows five."""
 
 PLUGGED = frozenset({VehicleState.WANTS, VehicleState.SATED})
 
@@ -35,6 +44,12 @@ class ConnectorState:
     power_w: float | None = None
     energy_wh: float | None = None
     soc_percent: float | None = None
+    needs: NeedsTold | None = None
+    """What the vehicle said that it needs."""
+    held_back: dict[str, HeldBack] = field(default_factory=dict)
+    """Who holds it back at its own site, by source."""
+    quirks: set[Quirk] = field(default_factory=set)
+    """How its charger treats limits, where a person should know."""
     transaction: TransactionStarted | None = None
     """The one that runs."""
     session: Session | None = None
@@ -57,8 +72,40 @@ class ConnectorState:
     """Its random moment after an outage (monotonic seconds); before it, it does not rise from nothing."""
     offers: OfferWatch = field(default_factory=OfferWatch)
     """What it says that it offers the vehicle."""
+    starts: Starts = field(default_factory=Starts)
+    wear: KeptWear = NO_WEAR
+    """What it has been through, as it is shown."""
     known: ConnectorFacts | None = None
     """What the last pass was told of it."""
+    known_wish: SessionWish = NO_SESSION_WISH
+    """What its driver wished then."""
+    beyond_a: float | None = None
+    """What it was measured to draw on phases that it is not said to have; None: nothing."""
+    own_priority: int = 0
+    """What it has where nothing is plugged in; a session or its driver may have another."""
+    own_mode: ChargingMode = ChargingMode.NORMAL
+    """What it charges from but for a session that is to be charged now."""
+    chosen_mode: ChargingMode | None = None
+    """What was chosen for it; None: it has the site's default."""
+
+    def configure(self, connector: Connector, chosen_mode: ChargingMode | None = None) -> None:
+        """Take over what is configured and wished of it, whatever its session has."""
+        self.connector = connector
+        self.chosen_mode = chosen_mode
+        self.own_priority, self.own_mode = connector.priority, connector.mode
+
+    def prioritise(self, priority: int) -> bool:
+        """Take over the priority that counts now; return whether anything is different by that.
+
+        A session that is to be charged now waits neither for the sun nor for cheap hours; what is off stays so.
+        """
+        off = self.own_mode is ChargingMode.OFF
+        now = not off and self.session is not None and self.session.wish.charge_now
+        mode = ChargingMode.NORMAL if now else self.own_mode
+        if priority == self.connector.priority and mode is self.connector.mode:
+            return False
+        self.connector = replace(self.connector, priority=priority, mode=mode)
+        return True
 
     @property
     def key(self) -> str:
@@ -102,6 +149,8 @@ class ConnectorState:
         known = self.known
         outstanding, proving = self.outstanding > 0, now < self.proving_until
         transaction = None if self.transaction is None else self.transaction.transaction_id
+        session = self.session
+        wish = NO_SESSION_WISH if session is None else session.wish
         if (
             known is not None
             and known.bound is self.bound
@@ -112,8 +161,10 @@ class ConnectorState:
             and known.proving is proving
             and known.starts_at == self.starts_at
             and known.transaction == transaction
+            and self.known_wish is wish
         ):
             return known
+        self.known_wish = wish
         self.known = ConnectorFacts(
             bound=self.bound,
             vehicle=self.vehicle,
@@ -123,6 +174,9 @@ class ConnectorState:
             proving=proving,
             starts_at=self.starts_at,
             transaction=transaction,
+            departure_at=wish.departure_at,
+            wanted_wh=wish.wanted_wh,
+            charged_wh=0.0 if session is None else session.energy_wh,
         )
         return self.known
 
@@ -158,11 +212,28 @@ class ConnectorState:
             self.drawn_a = (0.0, 0.0, 0.0) if self.drawn_a is not None else None
             self.power_w = 0.0 if self.power_w is not None else None
             self.soc_percent = None
+            self.needs = None
             self.offers = OfferWatch()
+            self.starts.saw(0.0)
             if before is not VehicleState.ABSENT:
                 self.since = now
         elif self.plugged and self.session is None:
             self.since = now
+
+    def told_needs(self, event: NeedsTold) -> None:
+        """Take note of what its vehicle says of itself."""
+        if event.soc_percent is not None:
+            self.soc_percent = event.soc_percent
+
+    def showed_quirk(self, event: QuirkShown) -> None:
+        """Take note of how its charger treats limits."""
+        (self.quirks.discard if event.gone else self.quirks.add)(event.quirk)
+
+    def is_held_back(self, event: HeldBack) -> None:
+        """Take note of a limit from outside, or of its end."""
+        self.held_back.pop(event.source, None)
+        if not event.ended and len(self.held_back) < MOST_SOURCES:
+            self.held_back[event.source] = event
 
     def sampled(self, event: DrawSample, now: float) -> None:
         """Take note of a measurement."""
@@ -171,14 +242,25 @@ class ConnectorState:
             wanted = self.vehicle is VehicleState.WANTS
             self.offers.take(event.offered_a, self.bound, min(event.measured_at, now), wanted=wanted)
         self.drawn_a = event.amps
+        self._look_beyond(event.amps)
+        self.starts.saw(max(event.amps))
         self.power_w = event.power_w
         if event.soc_percent is not None:
             self.soc_percent = event.soc_percent
         if event.energy_wh is not None:
             self.energy_wh = event.energy_wh
 
-    def view(self, circuit_names: dict[str, str]) -> ConnectorView:
-        """Return the picture of it."""
+    def _look_beyond(self, amps: PhaseAmps) -> None:
+        """Notice currents on phases that it is not said to have; they last until it charges without them."""
+        rotation = self.connector.rotation
+        beyond = 0.0 if rotation is None else max(amps[len(rotation) :], default=0.0)
+        if beyond >= FLOWS_BEYOND_A:
+            self.beyond_a = max(beyond, self.beyond_a or 0.0)
+        elif self.beyond_a is not None and max(amps) >= FLOWS_BEYOND_A:
+            self.beyond_a = None
+
+    def view(self, circuit_names: dict[str, str], plan: PlanView | None = None) -> ConnectorView:
+        """Return the picture of it, with what is planned for its session."""
         connector, bound, limit = self.connector, self.bound, self.limit
         return ConnectorView(
             key=self.key,
@@ -201,6 +283,14 @@ class ConnectorState:
             fallback_confirmed=connector.fallback_kept and bound.fallback_a == connector.fallback_a,
             cap_a=connector.maximum_a if connector.cap_a is None else connector.cap_a,
             enabled=connector.enabled,
-            priority=connector.priority,
+            priority=self.own_priority,
+            effective_priority=connector.priority,
+            mode=self.own_mode,
+            chosen_mode=self.chosen_mode,
+            plan=plan,
             session=None if self.session is None else self.session.view(),
+            wear=self.wear,
+            held_back=tuple(self.held_back.values()),
+            phases=len(connector.phases) if limit.phases is None else limit.phases,
+            on_one_phase=limit.phases is not None,
         )

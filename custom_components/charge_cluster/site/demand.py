@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from ..engine.model import NO_AMPS, NOMINAL_VOLTAGE_V, PhaseAmps
 from ..engine.snapshot import Decision
+from .month_peak import MonthPeak
 from .records import SiteRecords
 
 MINUTE_S = 60.0
@@ -60,13 +61,16 @@ class DemandMeter:
 class DemandBook:
     """Writes down the demand of all circuits of a site."""
 
-    def __init__(self, records: SiteRecords) -> None:
-        """Begin without a circuit; `keep_only` says which there are."""
+    def __init__(self, records: SiteRecords, peak: MonthPeak) -> None:
+        """Begin without a circuit; `keep_only` says which there are. `peak` is told of the supply."""
         self._records = records
+        self._peak = peak
+        self._supply_id: str | None = None
         self._meters: dict[str, DemandMeter] = {}
 
-    def keep_only(self, circuits: Iterable[str]) -> None:
+    def keep_only(self, circuits: Iterable[str], supply_id: str) -> None:
         """Follow these circuits, going on with those that were followed before."""
+        self._supply_id = supply_id
         self._meters = {key: self._meters.get(key, DemandMeter()) for key in circuits}
 
     def add(self, decision: Decision, powers_w: Mapping[str, float], wall: float) -> None:
@@ -83,5 +87,8 @@ class DemandBook:
             self._record(circuit_id, meter.close())
 
     def _record(self, circuit_id: str, minute: DemandMinute | None) -> None:
-        if minute is not None:
-            self._records.demand(circuit_id, minute.minute_start, minute.peak_a, minute.mean_power_w, minute.samples)
+        if minute is None:
+            return
+        self._records.demand(circuit_id, minute.minute_start, minute.peak_a, minute.mean_power_w, minute.samples)
+        if circuit_id == self._supply_id:
+            self._peak.take(minute.minute_start, minute.mean_power_w)

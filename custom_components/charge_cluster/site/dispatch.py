@@ -25,6 +25,7 @@ from ..chargers import (
 from ..engine import guard
 from ..engine.model import VehicleState
 from ..engine.snapshot import Command
+from ..ocpp.conversation import Afterwards
 from ..ocpp.protocols import Clock
 from .connector import ConnectorState
 
@@ -59,11 +60,18 @@ class Audit(Protocol):
 class Dispatch:
     """Sends orders to the chargers of one site."""
 
-    def __init__(self, clock: Clock, audit: Audit, concerned: Callable[[ConnectorState], None]) -> None:
-        """`concerned` is told when the proof about a connector changed."""
+    def __init__(
+        self,
+        clock: Clock,
+        audit: Audit,
+        concerned: Callable[[ConnectorState], None],
+        renewed: Callable[[ConnectorState], None],
+    ) -> None:
+        """`concerned` is told when the proof about a connector changed; `renewed` when all that is new is the time."""
         self._clock = clock
         self._audit = audit
         self._concerned = concerned
+        self._renewed = renewed
         self._tasks: set[asyncio.Task[None]] = set()
         self._proving_again: set[str] = set()
         """Connectors whose fallback is stored again later."""
@@ -74,10 +82,17 @@ class Dispatch:
         self._ask_again_at: dict[str, float] = {}
         """Not before this is a connector asked for a measurement."""
 
-    def send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
-        """Hand an order over; returns at once."""
-        self._note_sent(state, command.amps, validity_s)
-        self._spawn(self._send(state, charger, command, validity_s))
+    def send(
+        self,
+        state: ConnectorState,
+        charger: Charger,
+        command: Command,
+        validity_s: float,
+        afterwards: tuple[Afterwards, ...] = (),
+    ) -> None:
+        """Hand an order over, with what is planned after its validity; returns at once."""
+        self._note_sent(state, command.amps, validity_s, command.phases)
+        self._spawn(self._send(state, charger, command, validity_s, afterwards))
 
     def provision(self, state: ConnectorState, charger: Charger) -> None:
         """Store the permanent fallback in the charger, a higher one only after `raise_fallback`; returns at once."""
@@ -109,15 +124,31 @@ class Dispatch:
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    def _note_sent(self, state: ConnectorState, amps: float, validity_s: float) -> None:
+    def _note_sent(self, state: ConnectorState, amps: float, validity_s: float, phases: int | None) -> None:
         now = self._clock.monotonic()
         # It may arrive as late as its answer is waited for.
-        state.bound = guard.sent(state.bound, amps, now, now + ANSWERED_WITHIN_S + validity_s + EXPIRY_SLACK_S)
+        runs_out_at = now + ANSWERED_WITHIN_S + validity_s + EXPIRY_SLACK_S
+        state.bound = guard.sent(state.bound, amps, now, runs_out_at, phases=phases)
         state.bound = guard.ending_in(state.bound, state.fallback_a)
         state.outstanding += 1
 
-    async def _send(self, state: ConnectorState, charger: Charger, command: Command, validity_s: float) -> None:
-        order = LimitOrder(amps=command.amps, fallback_a=state.fallback_a, validity_s=validity_s, form=command.form)
+    async def _send(
+        self,
+        state: ConnectorState,
+        charger: Charger,
+        command: Command,
+        validity_s: float,
+        afterwards: tuple[Afterwards, ...] = (),
+    ) -> None:
+        order = LimitOrder(
+            amps=command.amps,
+            fallback_a=state.fallback_a,
+            validity_s=validity_s,
+            form=command.form,
+            phases=command.phases,
+            # A limit that is the fallback itself is not renewed: nothing else may come after it.
+            afterwards=() if command.amps == state.fallback_a else afterwards,
+        )
         state.offers.reworded = state.offers.reworded or command.form is LimitForm.OTHER
         try:
             outcome = await charger.apply_limit(state.number, order)
@@ -130,7 +161,8 @@ class Dispatch:
         if outcome is LimitOutcome.ACCEPTED:
             state.refusals = 0
             state.retry_at = 0.0
-            state.bound = guard.accepted(state.bound, command.amps, now, now + validity_s + EXPIRY_SLACK_S)
+            expires_at = now + validity_s + EXPIRY_SLACK_S
+            state.bound = guard.accepted(state.bound, command.amps, now, expires_at, phases=command.phases)
             state.bound = guard.ends_in(state.bound, order.fallback_a)
         elif outcome is LimitOutcome.REFUSED:
             state.refusals += 1
@@ -141,7 +173,10 @@ class Dispatch:
             state.bound = guard.refused(state.bound, command.amps)
         else:
             state.retry_at = now + RETRY_AFTER_S
-        if outcome is not LimitOutcome.NOT_SENT and not (command.renews and outcome is LimitOutcome.ACCEPTED):
+        if command.renews and outcome is LimitOutcome.ACCEPTED:
+            self._renewed(state)
+            return
+        if outcome is not LimitOutcome.NOT_SENT:
             self._audit.ordered(state, command, outcome, before_a)
         self._concerned(state)
 
@@ -177,9 +212,9 @@ class Dispatch:
             return True
         if limit is None or state.outstanding:
             return False
-        self._note_sent(state, limit, validity_s)
-        reason = state.limit.reason
-        renewal = Command(connector_id=state.key, amps=limit, reason=reason, reduces=False, renews=True)
+        reason, phases = state.limit.reason, state.limit.phases
+        self._note_sent(state, limit, validity_s, phases)
+        renewal = Command(connector_id=state.key, amps=limit, reason=reason, reduces=False, renews=True, phases=phases)
         await self._send(state, charger, renewal, validity_s)
         return state.bound.limit_a == limit and not state.bound.in_flight
 

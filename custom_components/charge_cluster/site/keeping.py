@@ -13,16 +13,21 @@ from ..engine.guard import DrawBound
 from ..engine.model import Connector, MeterReading, PhaseAmps
 from ..engine.snapshot import ConnectorMemory, Memory
 from ..ocpp.protocols import Clock
+from .billing import MonthView
 from .cap import Cap
 from .commissioning.findings import Finding
 from .connector import ConnectorState
 from .dispatch import EXPIRY_SLACK_S
 from .exposure import KeptExposure
+from .foresight import PastStay
+from .month_peak import KeptPeak
+from .plan import KeptPlan
 from .readings import guarded_circuits
 from .records import Kept, KeptBound, SiteRecords
 from .session import Session
 from .settings import SiteSettings
 from .standing import NOTHING, Clocks, KeptStanding, demand_of, recalled, recalled_demand, standing_of
+from .wear import KeptWear
 
 KEPT_BASE_STEP_A = 1.0
 """A believed base load is written down again when it moved so far."""
@@ -115,6 +120,30 @@ class Keeping:
         """Return what was carried above ratings, by circuit."""
         return self._kept.exposures
 
+    def stays(self) -> Sequence[PastStay]:
+        """Return the stays that habits are learned from, oldest first."""
+        return self._kept.stays
+
+    def plans(self) -> Mapping[str, KeptPlan]:
+        """Return what was planned for sessions, by connector key."""
+        return self._kept.plans
+
+    def usual_loads(self) -> Mapping[tuple[str, int], Sequence[PhaseAmps | None]]:
+        """Return the usual base loads, by circuit and weekday."""
+        return self._kept.usual_loads
+
+    def month(self) -> MonthView | None:
+        """Return what the sessions of a month had cost."""
+        return self._kept.month
+
+    def peak(self) -> KeptPeak | None:
+        """Return the highest demand of a month."""
+        return self._kept.peak
+
+    def wear(self) -> Mapping[str, KeptWear]:
+        """Return what connectors had been through, by their key."""
+        return self._kept.wear
+
     def after_outage(self) -> bool:
         """Return whether every limit that was kept has run out by now."""
         wall = self._clock.time()
@@ -124,7 +153,8 @@ class Keeping:
         """Return what is proved of a connector at the monotonic time `now`, the first time that it is asked for.
 
         A site that was killed may have sent another limit after what was written last (up to 5 s), a higher or a lower
-        one. It has run out `validity_s` later; until then it may be anything.
+        one. It has run out `validity_s` later; until then it may be anything. It may have raised its fallback too,
+        which counts, but is not sent again before there is room for it.
         """
         kept = self._unclaimed.pop(connector.connector_id, None)
         if kept is None:
@@ -134,7 +164,8 @@ class Keeping:
                 connector,
                 limit_a=None,
                 held_a=connector.maximum_a,
-                fallback_a=None if kept.fallback_a is None else max(kept.fallback_a, connector.fallback_a),
+                fallback_a=kept.fallback_a,
+                fallback_sent_a=connector.fallback_a,
                 expires_at=now + validity_s + EXPIRY_SLACK_S,
                 now=now,
             )
@@ -146,6 +177,7 @@ class Keeping:
             fallback_a=kept.fallback_a,
             expires_at=expires,
             now=now,
+            one_phase=kept.one_phase,
         )
 
     def unguarded(self, settings: SiteSettings) -> set[str]:
@@ -177,6 +209,7 @@ class Keeping:
                 held_a=max((bound.held_a, *bound.in_flight)),
                 expires_at=None if expires is None else self._clock.time() + (expires - self._clock.monotonic()),
                 fallback_a=None if bound.fallback_a is None else guard.stored_at_most_a(bound),
+                one_phase=bound.one_phase is guard.OnePhase.SEEN,
             )
         )
 

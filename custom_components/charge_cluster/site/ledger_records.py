@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
 from ..chargers import LimitOutcome
+from ..engine.habits import MOST_STAYS
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
 from ..ledger import Ledger
@@ -16,18 +17,30 @@ from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
 from ..ledger.writer import StoreUnavailable
 from ..ocpp.protocols import UNPLUGGED, JournalUnavailable
+from .bill import Bill
+from .billing import MonthView
 from .cap import Afterwards, Cap
 from .commissioning.findings import CommissioningTest, Finding, Verdict
 from .connector import ConnectorState
 from .exposure import KeptExposure, Spell
+from .foresight import PastStay
+from .month_peak import KeptPeak
+from .plan import KeptPlan, Said
 from .records import Kept, KeptBound
 from .session import Session
+from .session_wish import NO_PROFILE, Profile, SessionWish
 from .standing import KeptDemand, KeptStanding
+from .token_policy import ListNumber
+from .wear import KeptWear
 
 LOGGER = logging.getLogger(__name__)
 
 BOUND, BASE, CAP, EXPOSURE, KEY_DUE, RUN, SESSION = "bound", "base", "cap", "exposure", "key_due", "run", "session"
-DEMAND, STANDING, STUCK, TURN, UNGUARDED = "demand", "standing", "stuck", "turn", "unguarded"
+LIST_NUMBER = "list_number"
+DEMAND, STANDING, STUCK, TURN, UNGUARDED, WEAR = "demand", "standing", "stuck", "turn", "unguarded", "wear"
+MONTH, PEAK, PLAN, USUAL_LOAD = "month", "peak", "plan", "usual_load"
+PLAN_FIELDS = {field.name for field in fields(KeptPlan)}
+"""A plan that another version kept is made anew."""
 """The kinds of what is kept over a restart."""
 
 BEGUN, ENDED = "begun", "ended"
@@ -42,12 +55,19 @@ class LedgerRecords:
         self._site_id = site_id
         self.keys_due: set[str] = set()
         """OCPP identities that have not confirmed yet that they took their key."""
+        self.list_numbers: dict[str, ListNumber] = {}
+        """Of the lists of tokens that charge points keep, by the rule that they follow."""
         self._run = 0
 
     @property
     def available(self) -> bool:
         """Return whether records reach the disk."""
         return self._ledger.state.available
+
+    @property
+    def drivers_known(self) -> bool:
+        """Return whether the drivers have been read since the start."""
+        return self._ledger.drivers.learned
 
     @property
     def replaced(self) -> str | None:
@@ -59,8 +79,10 @@ class LedgerRecords:
         kept = await self._ledger.kept.load(self._site_id)
         orderly = await self._begin(kept.get(RUN, {}))
         self.keys_due = set(kept.get(KEY_DUE, {}))
-        sessions = {key: Session(**fields) for key, fields in kept.get(SESSION, {}).items()}
+        self.list_numbers = {mode: ListNumber(**fields) for mode, fields in kept.get(LIST_NUMBER, {}).items()}
+        sessions = {key: _session(fields) for key, fields in kept.get(SESSION, {}).items()}
         await self._settle(sessions.values())
+        await self._learn_drivers()
         return Kept(
             orderly=orderly,
             bounds={key: KeptBound(key=key, **fields) for key, fields in kept.get(BOUND, {}).items()},
@@ -73,7 +95,13 @@ class LedgerRecords:
             exposures={key: _exposure(fields) for key, fields in kept.get(EXPOSURE, {}).items()},
             standings={key: _standing(fields) for key, fields in kept.get(STANDING, {}).items()},
             demands={key: KeptDemand(**fields) for key, fields in kept.get(DEMAND, {}).items()},
+            wear={key: KeptWear(**fields) for key, fields in kept.get(WEAR, {}).items()},
             turn=kept.get(TURN, {}).get(TURN, {}).get("number"),
+            plans={key: _plan(fields) for key, fields in kept.get(PLAN, {}).items() if fields.keys() == PLAN_FIELDS},
+            usual_loads={_day_of(key): _day(fields["amps"]) for key, fields in kept.get(USUAL_LOAD, {}).items()},
+            month=next((MonthView(**fields) for fields in kept.get(MONTH, {}).values()), None),
+            peak=next((KeptPeak(**fields) for fields in kept.get(PEAK, {}).values()), None),
+            stays=await self._stays(),
         )
 
     async def _begin(self, runs: Mapping[str, dict[str, int]]) -> bool:
@@ -178,6 +206,10 @@ class LedgerRecords:
         """Keep how a connector stands in the sharing, or that there is nothing to say."""
         self._keep(STANDING, key, None if standing is None else asdict(standing))
 
+    def keep_wear(self, key: str, wear: KeptWear | None) -> None:
+        """Keep what a connector has been through, or that it is gone."""
+        self._keep(WEAR, key, None if wear is None else asdict(wear))
+
     def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
         """Keep what has flowed in the running clock window of a circuit."""
         self._keep(DEMAND, circuit_id, asdict(demand))
@@ -186,6 +218,22 @@ class LedgerRecords:
         """Keep the turn of the places that is running."""
         self._keep(TURN, TURN, {"number": turn})
 
+    def keep_peak(self, peak: KeptPeak) -> None:
+        """Keep the highest demand of a month."""
+        self._keep(PEAK, PEAK, asdict(peak))
+
+    def keep_plan(self, key: str, kept: KeptPlan | None) -> None:
+        """Keep the plan of a connector's session, or that it has none."""
+        self._keep(PLAN, key, None if kept is None else asdict(kept))
+
+    def keep_month(self, month: MonthView) -> None:
+        """Keep what the sessions of a month have cost."""
+        self._keep(MONTH, MONTH, asdict(month))
+
+    def keep_usual_load(self, circuit_id: str, weekday: int, day: Sequence[PhaseAmps | None] | None) -> None:
+        """Keep the usual base load of a circuit on a weekday, or that the circuit is gone."""
+        self._keep(USUAL_LOAD, f"{circuit_id}/{weekday}", None if day is None else {"amps": list(day)})
+
     def key_is_due(self, identity: str, *, due: bool) -> None:
         """Keep that a charge point has (not) yet taken its key."""
         if due:
@@ -193,6 +241,10 @@ class LedgerRecords:
         else:
             self.keys_due.discard(identity)
         self._keep(KEY_DUE, identity, {} if due else None)
+
+    def keep_list_number(self, mode: str, number: ListNumber) -> None:
+        """Keep which number the list of tokens has that follows a rule."""
+        self._keep(LIST_NUMBER, mode, asdict(number))
 
     def keep_finding(self, finding: Finding) -> None:
         """Keep what a commissioning test found."""
@@ -217,6 +269,12 @@ class LedgerRecords:
         """Return all that was found about a subject, newest first. Raises StoreUnavailable."""
         return _known(await self._ledger.findings.load(self._site_id, subject))
 
+    async def _learn_drivers(self) -> None:
+        try:
+            await self._ledger.drivers.learn()
+        except StoreUnavailable:
+            LOGGER.warning("The drivers cannot be read; until they can, only those are known that were known before")
+
     async def _findings(self) -> Sequence[Finding]:
         try:
             return _known(await self._ledger.findings.load(self._site_id))
@@ -224,9 +282,38 @@ class LedgerRecords:
             LOGGER.warning("What commissioning found cannot be read; nothing is taken as proved")
             return ()
 
+    async def _stays(self) -> Sequence[PastStay]:
+        try:
+            ended = await self._ledger.sessions.for_habits(self._site_id, MOST_STAYS)
+        except StoreUnavailable:
+            LOGGER.warning("The sessions that have ended cannot be read; nothing is known of anybody's habits")
+            return ()
+        return [
+            PastStay(
+                key=record.connector,
+                started_at=record.started_at,
+                ended_at=record.ended_at,
+                energy_wh=record.energy_wh,
+                id_tag=record.id_tag,
+                departure_at=record.departure_at,
+                wanted_wh=record.wanted_wh,
+            )
+            for record in ended
+            if record.ended_at is not None
+        ]
+
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector, or that there is none."""
         self._keep(SESSION, key, None if session is None else asdict(session))
+
+    def driver_priority(self, id_tag: str) -> int | None:
+        """Return the priority of the driver with an idTag."""
+        return self._ledger.drivers.priority(id_tag)
+
+    def driver_profile(self, id_tag: str) -> Profile:
+        """Return what the driver with an idTag wishes of all its sessions."""
+        driver = self._ledger.drivers.known(id_tag)
+        return NO_PROFILE if driver is None else Profile(leave_by_s=driver.leave_by_s, usual_wh=driver.usual_wh)
 
     def session(self, key: str, session: Session) -> None:
         """Record a session of a connector as it is now."""
@@ -240,6 +327,12 @@ class LedgerRecords:
                 energy_wh=session.energy_wh,
                 id_tag=session.id_tag,
                 transaction_id=session.transaction_id,
+                departure_at=session.told_departure_at,
+                wanted_wh=session.wish.wanted_wh,
+                cost=session.bill.cost_known,
+                saving=session.bill.saving,
+                unpriced_wh=session.bill.unpriced_wh,
+                currency=session.bill.currency,
             )
         )
 
@@ -255,6 +348,27 @@ class LedgerRecords:
 
 def _cap_key(circuit_id: str, source: str) -> str:
     return f"{circuit_id}/{source}"
+
+
+def _session(fields: dict[str, Any]) -> Session:
+    wishes = {name: SessionWish(**fields.get(name, {})) for name in ("wish", "told_by_vehicle")}
+    bill = fields.get("bill", {})
+    prices = [(start, price) for start, price in bill.get("prices", ())]
+    return Session(**{**fields, **wishes, "bill": Bill(**{**bill, "prices": prices})})
+
+
+def _plan(fields: dict[str, Any]) -> KeptPlan:
+    said = {name: Said(fields[name]) for name in ("leave_by", "wanted_by")}
+    return KeptPlan(**{**fields, **said, "amps": tuple(fields["amps"]), "pauses": tuple(map(tuple, fields["pauses"]))})
+
+
+def _day_of(key: str) -> tuple[str, int]:
+    circuit_id, _, weekday = key.rpartition("/")
+    return circuit_id, int(weekday)
+
+
+def _day(quarters: Iterable[list[float] | None]) -> list[PhaseAmps | None]:
+    return [None if amps is None else _phases(amps) for amps in quarters]
 
 
 def _cap(fields: dict[str, Any]) -> Cap:

@@ -19,6 +19,7 @@ from ..engine.model import (
     HIGHEST_VOLTAGE_V,
     NO_AMPS,
     PHASES,
+    ChargingMode,
     Circuit,
     Connector,
     DemandCap,
@@ -27,9 +28,18 @@ from ..engine.model import (
     SiteModel,
 )
 from ..engine.rows import layout_of
-from ..engine.topology import TopologyError, paths_of
+from ..engine.steps import known_below
+from ..engine.topology import TopologyError, are_steps, paths_of
 from .commissioning.facts import NO_FACTS, CommissionedFacts
-from .settings import ChargePointSettings, CircuitSettings, ConnectorWish, SiteSettings
+from .settings import (
+    ChargePointSettings,
+    CircuitSettings,
+    ConnectorSettings,
+    ConnectorWish,
+    Security,
+    SiteSettings,
+    TlsMode,
+)
 from .views import connector_key
 
 LEAST_MARGIN_A = 2.0
@@ -81,9 +91,24 @@ def margin_of(settings: CircuitSettings) -> float:
 def check(settings: SiteSettings) -> tuple[SettingsFault, ...]:
     """Return everything that keeps these settings from being safe; empty: they can be applied."""
     faults = [*_circuit_faults(settings), *_charge_point_faults(settings), *_stagger_faults(settings)]
+    faults.extend(_tls_faults(settings))
     if not faults:
         faults.extend(_proof_faults(settings))
     return tuple(faults)
+
+
+def _tls_faults(settings: SiteSettings) -> Iterator[SettingsFault]:
+    """Yield the charge points that have to come over TLS where none is spoken."""
+    if settings.tls.mode is not TlsMode.NONE:
+        return
+    for point in settings.charge_points:
+        if point.security in (Security.TLS, Security.CERTIFICATE):
+            yield SettingsFault(
+                key="tls_is_off",
+                field="security",
+                subject=point.charge_point_id,
+                placeholders={"charge_point": point.name},
+            )
 
 
 def with_fitting_fallbacks(settings: SiteSettings) -> SiteSettings:
@@ -100,7 +125,7 @@ def with_fitting_fallbacks(settings: SiteSettings) -> SiteSettings:
     paths, proofs = model.paths, _proofs(model)
     for circuit in sorted(settings.circuits, key=lambda circuit: len(paths[circuit.circuit_id]), reverse=True):
         if not proofs[circuit.circuit_id].fits:
-            below = [p for p in settings.charge_points if circuit.circuit_id in paths[p.circuit_id]]
+            below = [p for p in settings.charge_points if any(circuit.circuit_id in paths[c] for c in p.circuits)]
             chosen |= {p.charge_point_id: 0.0 for p in below if p.fallback_automatic}
             tried = _with_fallbacks(settings, chosen)
             proofs = _proofs(_demand_as_power(tried))
@@ -171,20 +196,25 @@ def connectors_of(
     charge_point: ChargePointSettings,
     wishes: Mapping[str, ConnectorWish],
     commissioned: Callable[[str], CommissionedFacts] = _nothing_commissioned,
+    usual_mode: ChargingMode = ChargingMode.NORMAL,
 ) -> dict[str, Connector]:
-    """Return the engine's connectors of a charge point, by key."""
+    """Return the engine's connectors of a charge point, by key; `usual_mode` is that of those that have none chosen."""
     result = {}
     for connector in charge_point.connectors:
         key = connector_key(charge_point.charge_point_id, connector.number)
         wish = wishes.get(key, NO_WISH)
         facts = commissioned(key)
+        mode = usual_mode if wish.mode is None else wish.mode
         result[key] = Connector(
             connector_id=key,
-            circuit_id=charge_point.circuit_id,
+            circuit_id=charge_point.circuit_of(connector),
             rotation=connector.rotation,
             minimum_a=connector.minimum_a if facts.hold.minimum_a is None else facts.hold.minimum_a,
+            # A test that looks for the minimum holds it to one for any number of phases.
+            minimum_single_phase_a=connector.minimum_single_phase_a if facts.hold.minimum_a is None else None,
             maximum_a=connector.maximum_a,
             step_a=charge_point.step_a,
+            steps_a=charge_point.steps_a,
             fallback_a=charge_point.fallback_a,
             cap_a=facts.capped(wish.cap_a),
             cap_reason=Reason.USER_CAP if facts.capped(wish.cap_a) == wish.cap_a else Reason.COMMISSIONING,
@@ -193,6 +223,9 @@ def connectors_of(
             settling_s=facts.settling_s,
             delay_s=facts.delay_s,
             fallback_kept=facts.fallback_kept,
+            # A test waits neither for the sun nor for cheap hours.
+            mode=mode if facts.hold == NO_FACTS.hold or mode is ChargingMode.OFF else ChargingMode.NORMAL,
+            switches_phases=charge_point.switches_phases,
         )
     return result
 
@@ -310,7 +343,7 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
     identities: set[str] = set()
     for point in settings.charge_points:
         named = {"charge_point": point.name, "identity": point.identity}
-        if point.circuit_id not in circuits:
+        if not point.circuits <= circuits:
             faults.append(
                 SettingsFault(key="unknown_circuit", field="cluster", subject=point.charge_point_id, placeholders=named)
             )
@@ -321,8 +354,28 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
                 )
             )
         identities.add(point.identity)
+        wired = [connector.rotation for connector in point.connectors]
+        if point.switches_phases and not any(phases is not None and len(phases) == len(PHASES) for phases in wired):
+            faults.append(
+                SettingsFault(
+                    key="no_phases_to_switch", field="rotation", subject=point.charge_point_id, placeholders=named
+                )
+            )
+        numbers: set[int] = set()
         for connector in point.connectors:
-            figures = named | {
+            if connector.number in numbers:
+                faults.append(
+                    SettingsFault(
+                        key="duplicate_connector",
+                        field="number",
+                        subject=point.charge_point_id,
+                        placeholders=named | {"number": str(connector.number)},
+                    )
+                )
+            numbers.add(connector.number)
+            figures = {
+                "charge_point": point.name if connector.satellite is None else connector.satellite.name,
+                "identity": point.identity,
                 "minimum": amps_text(connector.minimum_a),
                 "maximum": amps_text(connector.maximum_a),
                 "fallback": amps_text(point.fallback_a),
@@ -339,7 +392,45 @@ def _charge_point_faults(settings: SiteSettings) -> list[SettingsFault]:
                         key="impossible_fallback", field="fallback", subject=point.charge_point_id, placeholders=figures
                     )
                 )
+            else:
+                faults.extend(_step_faults(point, connector, figures))
+                faults.extend(_single_phase_faults(point, connector, figures))
     return faults
+
+
+def _step_faults(
+    point: ChargePointSettings, connector: ConnectorSettings, figures: Mapping[str, str]
+) -> Iterator[SettingsFault]:
+    """Yield what is impossible about the list of the currents that a charge point knows."""
+    steps = point.steps_a
+    if steps is None:
+        return
+    if not are_steps(steps, connector.minimum_a, connector.maximum_a):
+        yield SettingsFault(
+            key="impossible_steps", field="steps", subject=point.charge_point_id, placeholders=dict(figures)
+        )
+    elif point.fallback_a and point.fallback_a not in steps:
+        shown = {**figures, "steps": ", ".join(amps_text(amps) for amps in steps)}
+        yield SettingsFault(
+            key="fallback_between_steps", field="fallback", subject=point.charge_point_id, placeholders=shown
+        )
+
+
+def _single_phase_faults(
+    point: ChargePointSettings, connector: ConnectorSettings, figures: Mapping[str, str]
+) -> Iterator[SettingsFault]:
+    """Yield what is impossible about the minimum on one phase: there must be a current that reaches it."""
+    single = connector.minimum_single_phase_a
+    if single is None:
+        return
+    most = known_below(connector.maximum_a, point.step_a, point.steps_a)
+    if not connector.minimum_a <= single <= most:
+        yield SettingsFault(
+            key="impossible_single_phase_minimum",
+            field="minimum_single_phase",
+            subject=point.charge_point_id,
+            placeholders={**figures, "single": amps_text(single), "most": amps_text(most)},
+        )
 
 
 def _proof_faults(settings: SiteSettings) -> Iterator[SettingsFault]:

@@ -30,6 +30,28 @@ SAMPLES = 2
 """Others tell within so many of their sample intervals: one sample may be lost."""
 
 
+LOOKED_AT_EVERY = 5
+"""What is shown of it changes slowly: it is worked out anew at every fifth look."""
+
+
+class Following:
+    """After how long cars below each circuit have followed an order for sure, as of a few seconds ago."""
+
+    def __init__(self) -> None:
+        """Begin with nothing known."""
+        self.within_s: Mapping[str, float] = {}
+        """By circuit."""
+        self._looks = 0
+
+    def look(
+        self, site: SiteModel, states: Mapping[str, ConnectorState], points: Mapping[str, ChargePointState]
+    ) -> None:
+        """Work it out where that is due."""
+        if self._looks % LOOKED_AT_EVERY == 0:
+            self.within_s = following_times(site, states, points)
+        self._looks += 1
+
+
 def following_times(
     site: SiteModel, states: Mapping[str, ConnectorState], points: Mapping[str, ChargePointState]
 ) -> dict[str, float]:

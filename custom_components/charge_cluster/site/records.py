@@ -12,12 +12,18 @@ from typing import Protocol
 from ..chargers import LimitOutcome
 from ..engine.model import PhaseAmps
 from ..engine.snapshot import Command
+from .billing import MonthView
 from .cap import Cap
 from .commissioning.findings import CommissioningTest, Finding
 from .connector import ConnectorState
 from .exposure import KeptExposure
+from .foresight import PastStay
+from .month_peak import KeptPeak
+from .plan import KeptPlan
 from .session import Session
+from .session_wish import Profile
 from .standing import KeptDemand, KeptStanding
+from .wear import KeptWear
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +37,8 @@ class KeptBound:
     """UTC POSIX seconds."""
     fallback_a: float | None
     """Proved to be in the charger."""
+    one_phase: bool = False
+    """Whether the limit is for one phase alone, and that was seen to be kept."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,8 +66,20 @@ class Kept:
     """How connectors stood in the sharing, by their key."""
     demands: Mapping[str, KeptDemand] = field(default_factory=dict)
     """What had flowed in the running clock window, by circuit."""
+    wear: Mapping[str, KeptWear] = field(default_factory=dict)
+    """What connectors had been through, by their key."""
     turn: int | None = None
     """The turn of the places that was running."""
+    plans: Mapping[str, KeptPlan] = field(default_factory=dict)
+    """What was planned for sessions, by connector key."""
+    usual_loads: Mapping[tuple[str, int], Sequence[PhaseAmps | None]] = field(default_factory=dict)
+    """The usual base load of each quarter of an hour, by circuit and weekday."""
+    month: MonthView | None = None
+    """What the sessions of a month had cost."""
+    peak: KeptPeak | None = None
+    """The highest demand of a month."""
+    stays: Sequence[PastStay] = ()
+    """Sessions that have ended, oldest first, as far as habits are learned from them."""
 
 
 class SiteRecords(Protocol):
@@ -68,6 +88,10 @@ class SiteRecords(Protocol):
     @property
     def available(self) -> bool:
         """Return whether records reach the disk."""
+
+    @property
+    def drivers_known(self) -> bool:
+        """Return whether the drivers have been read since the start."""
 
     @property
     def replaced(self) -> str | None:
@@ -115,17 +139,38 @@ class SiteRecords(Protocol):
     def keep_exposure(self, circuit_id: str, exposure: KeptExposure | None) -> None:
         """Keep what a circuit has carried above its rating for the next start; None: nothing, or it is gone."""
 
+    def keep_wear(self, key: str, wear: KeptWear | None) -> None:
+        """Keep what a connector has been through for the next start; None: it is gone."""
+
     def keep_standing(self, key: str, standing: KeptStanding | None) -> None:
         """Keep how a connector stands in the sharing for the next start; None: there is nothing to say of it."""
 
     def keep_demand(self, circuit_id: str, demand: KeptDemand) -> None:
         """Keep what has flowed in the running clock window of a circuit for the next start."""
 
+    def keep_plan(self, key: str, kept: KeptPlan | None) -> None:
+        """Keep the plan of a connector's session for the next start; None: it has none."""
+
+    def keep_usual_load(self, circuit_id: str, weekday: int, day: Sequence[PhaseAmps | None] | None) -> None:
+        """Keep the usual base load of a circuit on a weekday for the next start; None: the circuit is gone."""
+
+    def keep_month(self, month: MonthView) -> None:
+        """Keep what the sessions of a month have cost for the next start."""
+
     def keep_turn(self, turn: int) -> None:
         """Keep the turn of the places that is running for the next start."""
 
+    def keep_peak(self, peak: KeptPeak) -> None:
+        """Keep the highest demand of a month for the next start."""
+
     def keep_session(self, key: str, session: Session | None) -> None:
         """Keep the session of a connector for the next start; None: there is none whose end has not been told."""
+
+    def driver_priority(self, id_tag: str) -> int | None:
+        """Return the priority of the driver with an idTag; None: it has none, or nobody is known by it."""
+
+    def driver_profile(self, id_tag: str) -> Profile:
+        """Return what the driver with an idTag wishes of all its sessions."""
 
     def session(self, key: str, session: Session) -> None:
         """Record a session of a connector as it is now; one that was recorded before is mended."""

@@ -6,8 +6,10 @@ transaction. What is measured meanwhile counts only until then: many chargers me
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
+from .bill import Bill
+from .session_wish import NO_SESSION_WISH, SessionWish
 from .views import SessionEvent, SessionView
 
 MOST_TRANSACTIONS = 64
@@ -37,6 +39,20 @@ class Session:
     """What older transactions came to."""
     left_at: float | None = None
     """When its vehicle left by the charger's word and clock, where nobody has seen the connector free since."""
+    wish: SessionWish = NO_SESSION_WISH
+    """What counts of what its driver said."""
+    told_by_vehicle: SessionWish = NO_SESSION_WISH
+    """What its vehicle told over the cable; it counts as far as its driver says nothing else."""
+    missed_departure_at: float | None = None
+    """The departure that has passed while the vehicle still stands there: when it leaves now, nobody knows."""
+    told_waiting: bool = False
+    """Whether the last that was told is that it waits for a place."""
+    told_done: bool = False
+    """Whether it was told that the vehicle is done."""
+    told_impossible: bool = False
+    """Whether it was told that what its driver wishes cannot be had."""
+    bill: Bill = field(default_factory=Bill)
+    """What it costs so far."""
 
     @property
     def energy_wh(self) -> float:
@@ -52,6 +68,44 @@ class Session:
     def transaction_id(self) -> str | None:
         """Return its newest transaction."""
         return next(reversed(self.settled_wh), None)
+
+    @property
+    def told_departure_at(self) -> float | None:
+        """Return the departure that its driver said last, whether that has passed or not."""
+        return self.missed_departure_at if self.wish.departure_at is None else self.wish.departure_at
+
+    def take_wish(self, wish: SessionWish) -> None:
+        """Take over a wish in place of the one before."""
+        self.told_done = self.told_done and wish.wanted_wh == self.wish.wanted_wh
+        asked = (self.wish.departure_at, self.wish.wanted_wh)
+        self.told_impossible = self.told_impossible and (wish.departure_at, wish.wanted_wh) == asked
+        self.wish = wish
+
+    def hear_vehicle(self, told: SessionWish) -> bool:
+        """Take over what the vehicle told where its driver has said nothing; return whether that changes anything.
+
+        What stands there from the vehicle itself gives way to its newer word.
+        """
+        before, wish = self.told_by_vehicle, self.wish
+        departure_at, wanted_wh = wish.departure_at, wish.wanted_wh
+        if told.departure_at is not None and departure_at in {None, before.departure_at}:
+            departure_at = told.departure_at
+        if told.wanted_wh is not None and wanted_wh in {None, before.wanted_wh}:
+            wanted_wh = told.wanted_wh
+        self.told_by_vehicle = told
+        if (departure_at, wanted_wh) == (wish.departure_at, wish.wanted_wh):
+            return False
+        self.take_wish(replace(wish, departure_at=departure_at, wanted_wh=wanted_wh))
+        return True
+
+    def falls_overdue(self, now: float) -> bool:
+        """Take note of the UTC POSIX time; return whether its departure has passed since this was asked last."""
+        departure_at = self.wish.departure_at
+        if departure_at is None or departure_at > now:
+            return False
+        self.missed_departure_at = departure_at
+        self.wish = replace(self.wish, departure_at=None)
+        return True
 
     def join(self, transaction_id: str, id_tag: str | None) -> None:
         """Take note of a transaction that runs in it."""
@@ -100,6 +154,9 @@ class Session:
             energy_wh=self.energy_wh,
             id_tag=self.id_tag,
             transaction_id=self.transaction_id,
+            wish=self.wish,
+            told_departure_at=self.told_departure_at,
+            costs=self.bill.view(),
         )
 
     def event(self, kind: str, key: str, at: float) -> SessionEvent:

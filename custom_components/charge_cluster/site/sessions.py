@@ -11,18 +11,22 @@ the connector is free again, so that a whole visit is recorded at once.
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import math
 import uuid
 from collections.abc import Callable, Iterable
+from typing import Unpack
 
-from ..chargers import DrawSample, TransactionStarted, TransactionStopped
+from ..chargers import DrawSample, NeedsTold, TransactionStarted, TransactionStopped
 from ..ocpp.listeners import enlist
 from ..ocpp.pacing import CalmLog
 from ..ocpp.protocols import Clock
+from .billing import Billing
 from .connector import ConnectorState
 from .records import SiteRecords
 from .session import Session
+from .session_wish import NO_SESSION_WISH, SessionWish, WishChange, WishFault, WishRefused, changed, effective_priority
 from .views import SessionEvent
 
 LOGGER = logging.getLogger(__name__)
@@ -34,15 +38,16 @@ REGISTER_PATIENCE_S = 90.0
 class Sessions:
     """The sessions at the connectors of one site."""
 
-    def __init__(self, records: SiteRecords, clock: Clock) -> None:
+    def __init__(self, records: SiteRecords, clock: Clock, billing: Billing) -> None:
         """Begin with none; those that were kept are taken up with `resume`."""
         self._records = records
+        self._billing = billing
         self._clock = clock
         self._listeners: list[Callable[[SessionEvent], None]] = []
         self._log = CalmLog(LOGGER, clock.monotonic)
 
     def listen(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
-        """Have sessions told that begin or end; return what ends it."""
+        """Have told what happens to sessions; return what ends it."""
         return enlist(self._listeners, seen)
 
     def resume(self, state: ConnectorState, kept: Session) -> None:
@@ -69,6 +74,8 @@ class Sessions:
             session.measure(sample.energy_wh)
         if sample.register_wh is not None and transaction is not None:
             session.charged(transaction.transaction_id, sample.register_wh - transaction.meter_start_wh)
+        if sample.energy_wh is not None or sample.register_wh is not None:
+            self._billing.measured(state, session)
         if first and session.start_energy_wh is not None:
             self._records.keep_session(state.key, session)
 
@@ -108,6 +115,53 @@ class Sessions:
         if state.register_due is not None and now >= state.register_due:
             self._tell_end(state)
 
+    def wish_with(self, state: ConnectorState, **changes: Unpack[WishChange]) -> SessionWish:
+        """Return what the wish of a session would be with some fields changed. Raises WishRefused."""
+        if state.session is None:
+            raise WishRefused(WishFault.NOTHING_PLUGGED_IN)
+        return changed(state.session.wish, self._clock.time(), **changes)
+
+    def wish(self, state: ConnectorState, **changes: Unpack[WishChange]) -> None:
+        """Change some fields of what is wished of a session. Raises WishRefused."""
+        wish = self.wish_with(state, **changes)
+        if state.session is not None:
+            state.session.take_wish(wish)
+            self._write(state, state.session)
+
+    def hear_vehicle(self, state: ConnectorState, told: NeedsTold) -> None:
+        """Take note of what a vehicle needs by its own word; what cannot be is not believed.
+
+        It may speak before its session has begun.
+        """
+        state.needs = told
+        session, now = state.session, self._clock.time()
+        if session is None:
+            return
+        wish = NO_SESSION_WISH
+        wanted_wh = None if told.energy_wh is None else session.energy_wh + told.energy_wh
+        changes: tuple[WishChange, ...] = ({"departure_at": told.departure_at}, {"wanted_wh": wanted_wh})
+        for change in changes:
+            with contextlib.suppress(WishRefused):
+                wish = changed(wish, now, **change)
+        if session.hear_vehicle(wish):
+            self._write(state, session)
+
+    def priority(self, state: ConnectorState) -> int:
+        """Return the priority that a connector has for what is plugged in."""
+        session = state.session
+        if session is None:
+            return state.own_priority
+        driver = None if session.id_tag is None else self._records.driver_priority(session.id_tag)
+        return effective_priority(session.wish, driver=driver, connector=state.own_priority)
+
+    def falls_overdue(self, state: ConnectorState) -> bool:
+        """Return whether the departure of a session has passed since this was asked last."""
+        session = state.session
+        if session is None or not session.falls_overdue(self._clock.time()):
+            return False
+        self._records.keep_session(state.key, session)
+        return True
+
     def leave(self, state: ConnectorState) -> None:
         """End what goes on at a connector that is not ours any more, with what is known of it."""
         if state.session is not None:
@@ -141,9 +195,10 @@ class Sessions:
         session.join(began.transaction_id, began.id_tag)
         session.settle(began.transaction_id, energy_wh)
         session.ended_at = self._clipped(ended.stopped_at, session.started_at)
+        self._close_account(state, session)
         self._records.session(state.key, session)
-        self._tell(session.event("started", state.key, session.started_at))
-        self._tell(session.event("ended", state.key, session.ended_at))
+        self.tell(session.event("started", state.key, session.started_at))
+        self.tell(session.event("ended", state.key, session.ended_at))
 
     def _clipped(self, at: float, earliest: float = 0.0) -> float:
         """Return a time by the clock of a charger, not later than now."""
@@ -154,8 +209,10 @@ class Sessions:
         if transaction is not None and not state.has_parted_from(transaction.transaction_id):
             session.join(transaction.transaction_id, transaction.id_tag)
         state.session = session
+        if state.needs is not None:
+            self.hear_vehicle(state, state.needs)
         self._write(state, session)
-        self._tell(session.event("started", state.key, session.started_at))
+        self.tell(session.event("started", state.key, session.started_at))
 
     def _part(self, state: ConnectorState, session: Session, at: float) -> None:
         session.ended_at = at
@@ -183,6 +240,7 @@ class Sessions:
             )
         session.settle(event.transaction_id, energy_wh, presumed=event.presumed)
         if session is state.parted and state.register_due is None:
+            self._close_account(state, session)
             self._records.session(state.key, session)
         elif session is state.parted and session.settled:
             self._tell_end(state)
@@ -195,15 +253,23 @@ class Sessions:
         if state.register_due is None or session is None or session.ended_at is None:
             return
         state.register_due = None
+        self._close_account(state, session)
         self._records.session(state.key, session)
         self._records.keep_session(state.key, None)
-        self._tell(session.event("ended", state.key, session.ended_at))
+        self.tell(session.event("ended", state.key, session.ended_at))
+
+    def _close_account(self, state: ConnectorState, session: Session) -> None:
+        """Account for all that a session has taken, as far as that is known by now."""
+        self._billing.take(state, session)
+        self._billing.book(session)
 
     def _write(self, state: ConnectorState, session: Session) -> None:
+        self._billing.take(state, session)
         self._records.session(state.key, session)
         self._records.keep_session(state.key, session)
 
-    def _tell(self, event: SessionEvent) -> None:
+    def tell(self, event: SessionEvent) -> None:
+        """Tell everybody who listens what happened to a session."""
         for listener in list(self._listeners):
             listener(event)
 

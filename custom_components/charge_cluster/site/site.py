@@ -9,18 +9,29 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
+from datetime import UTC, tzinfo
 from functools import partial
 from random import Random
+from typing import Unpack
 
 from ..chargers import (
     Booted,
+    ChargeNowAsked,
     Charger,
     ChargerEvent,
+    ChargerNoticed,
+    ConnectorEvent,
     ConnectorStatus,
     DrawSample,
+    ForAutomations,
+    HeldBack,
     LimitOutcome,
+    NeedsTold,
+    OperationProgressed,
+    QuirkShown,
+    StrangerSeen,
     TransactionStarted,
     TransactionStopped,
     WentOffline,
@@ -29,12 +40,15 @@ from ..chargers import (
 from ..engine import guard
 from ..engine.controller import decide
 from ..engine.guard import CAR_SETTLING_S
-from ..engine.model import Connector, SiteModel
+from ..engine.model import PLAN_MODES, ChargingMode, Connector, SiteModel
 from ..engine.snapshot import Command, Decision, Memory, Snapshot
 from ..meters import MeterFault, MeterSample
 from ..ocpp.listeners import enlist
-from ..ocpp.protocols import Clock
+from ..ocpp.protocols import AuthorisationStatus, Clock
+from ..tariffs import SourceFactory
+from .billing import MONTH, Billing
 from .caps import Caps
+from .cards import CardDesk, Running, ShownCard
 from .charge_point import ChargePointState
 from .commissioning.findings import Finding
 from .commissioning.runner import Commissioning
@@ -42,19 +56,28 @@ from .connector import ConnectorState
 from .demand import DemandBook
 from .dispatch import EXPIRY_SLACK_S, PROVING_S, Dispatch
 from .exposure import Exposures
+from .foresight import Foresight
 from .keeping import Keeping
 from .meter import MeterState
+from .month_peak import MonthPeak
+from .planning import Planning, Solve, in_a_thread
 from .problems import Problem
 from .proof import SettingsError, check, circuit_of, connectors_of
-from .reaction import following_times
+from .reaction import Following
 from .readings import generation_readings, guard_readings, guarded_circuits, measured_powers, unheard_circuits
 from .records import SiteRecords
 from .restart import Restart
+from .session_news import SessionNews
+from .session_wish import WishChange, WishFault, WishRefused
 from .sessions import Sessions
-from .settings import ChargePointSettings, ConnectorWish, SiteSettings
+from .settings import NOTHING_CHOSEN, ChargePointSettings, ConnectorWish, OcppMeterSettings, SiteSettings, SiteWish
+from .showing import Showing
 from .sightings import Sightings
-from .surroundings import CircuitMatter, circuit_views, problems_of
+from .surroundings import CircuitMatter, circuit_views, problems_of, stranger_problems
+from .swipes import Swipes
+from .tariffs import Tariffs
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
+from .wear import WearBook
 from .wiring import Wiring
 
 LOGGER = logging.getLogger(__name__)
@@ -62,12 +85,36 @@ LOGGER = logging.getLogger(__name__)
 PASS_SPACING_S = 0.1
 """At most ten passes a second in the long run; a meter's sample takes the turn of the next one in advance."""
 
+WORTH_A_PASS_A = 0.5
+"""A current that differs by less from the one measured before can wait for the next pass."""
+
 TICK_S = 1.0
-"""A pass is made at least this often, because time alone changes things."""
+"""What time alone changes is looked at this often."""
+
+PASS_AT_LATEST_S = 1.25
+"""And so long after the last one a pass is made by itself: a little more than the second in which most meters report,
+so that it is their sample that makes the pass."""
+
+
+def _utc() -> tzinfo:
+    return UTC
+
+
+def _euro() -> str:
+    return "EUR"
 
 
 class Site:
     """A site, from its start to its end."""
+
+    problems_at_door: tuple[Problem, ...] = ()
+    """What is wrong where charge points dial in; whoever keeps the listener tells."""
+    _problems: tuple[Problem, ...] = ()
+    _decision: Decision | None = None
+    _started_at: float | None = None
+    _pass_timer: asyncio.TimerHandle | None = None
+    _tick_timer: asyncio.TimerHandle | None = None
+    _next_turn = float("-inf")
 
     def __init__(
         self,
@@ -78,6 +125,11 @@ class Site:
         records: SiteRecords,
         wiring: Wiring,
         chance: Random | None = None,
+        local_zone: Callable[[], tzinfo] = _utc,
+        currency: Callable[[], str] = _euro,
+        tariff_sources: SourceFactory | None = None,
+        usual: SiteWish = NOTHING_CHOSEN,
+        solve: Solve = in_a_thread,
     ) -> None:
         """Prepare a site. Raises SettingsError."""
         _refuse(settings)
@@ -93,32 +145,55 @@ class Site:
         self._clock = clock
         self._records = records
         self._wiring = wiring
-        self._dispatch = Dispatch(clock, self, self._proof_changed)
-        self._sessions = Sessions(records, clock)
+        self._dispatch = Dispatch(clock, self, self._proof_changed, self._renewed)
+        self.cards = CardDesk(clock)
+        self._swipes = Swipes()
+        self.cards.watch(self._card_shown)
+        self.foresight = Foresight(clock, local_zone, self._request_pass)
+        self._peak = MonthPeak(records, local_zone)
+        self.planning = Planning(
+            records, clock, self.foresight, self._peak, local_zone, solve, self._request_pass, usual
+        )
+        self.billing = Billing(
+            records,
+            clock,
+            self.planning,
+            currency=currency,
+            local_zone=local_zone,
+            tell=lambda: self._tell(MONTH),
+        )
+        self._sessions = Sessions(records, clock, self.billing)
+        self._news = SessionNews(clock, records, self._sessions.tell)
         self._sightings = Sightings(records)
         self._keeping = Keeping(records, clock)
         self._restart = Restart(clock, chance)
+        self._sessions.listen(self.foresight.seen)
+        self.tariffs = Tariffs(
+            clock=clock,
+            local_zone=local_zone,
+            currency=currency,
+            sources=tariff_sources,
+            tell=lambda shown: self._tell(f"tariff:{shown}"),
+        )
+        self.planning.use(self.tariffs)
         self._states: dict[str, ConnectorState] = {}
         self._points: dict[str, ChargePointState] = {}
         self._meters: dict[str, MeterState] = {}
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
-        self._demand = DemandBook(records)
+        self._demand = DemandBook(records, self._peak)
         self._exposures = Exposures(records.keep_exposure, clock)
+        self._wear = WearBook(records.keep_wear, clock)
         self._model: SiteModel
+        self._reordered = False
+        """Whether a connector has another priority than in the model; many may change before a pass."""
         self._circuits_made_of: dict[str, CircuitMatter] = {}
         self._circuit_names = _names_of(settings)
-        self._following_s: dict[str, float] = {}
-        """After how long cars below each circuit have followed an order for sure."""
+        self._following = Following()
         self._memory = Memory()
-        self._decision: Decision | None = None
-        self._problems: tuple[Problem, ...] = ()
         self._subscribers: dict[str, list[Callable[[], None]]] = {}
-        self._started_at: float | None = None
-        self._pass_timer: asyncio.TimerHandle | None = None
-        self._tick_timer: asyncio.TimerHandle | None = None
-        self._next_turn = float("-inf")
-        self._wire_s = 1.0
+        self._told_listeners: list[Callable[[str, ForAutomations], None]] = []
+        self._showing = Showing(self._show_connector)
         self._changing = asyncio.Lock()
 
     @property
@@ -134,6 +209,11 @@ class Site:
         self._unguarded = self._keeping.unguarded(self.settings)
         self.caps.take_up(self._keeping.caps())
         self._exposures.restore(self._keeping.exposures())
+        self.foresight.remember(self._keeping.stays())
+        self.planning.restore(self._keeping.plans(), self._keeping.usual_loads())
+        self._peak.restore(self._keeping.peak())
+        self.billing.restore(self._keeping.month())
+        self._wear.recall(self._keeping.wear())
         self.commissioning.load(self._keeping.findings())
         self._restart.begin(self.settings, after_outage=self._keeping.after_outage(), moments=self._keeping.moments())
         self._started_at = self._clock.monotonic()
@@ -148,13 +228,19 @@ class Site:
             if timer is not None:
                 timer.cancel()
         self._pass_timer = self._tick_timer = None
+        self._showing.close()
         self._started_at = None
+        await self.tariffs.close()
+        self.foresight.close()
+        self.planning.close()
+        self.cards.close()
         await self._dispatch.close()
         self._keeping.keep_bounds(self._states.values())
         self._sessions.keep(self._states.values())
         self._keeping.hand_on(self._memory, self._states, self._restart.moments)
         self._demand.close()
         self._exposures.close()
+        self._wear.add_up(self._states, self._charger_at, self._show_connector)
         for meter in self._meters.values():
             await meter.meter.stop()
         for point in self._points.values():
@@ -178,6 +264,51 @@ class Site:
         self._wishes[key] = wish
         self.recommission(key)
 
+    @property
+    def usual(self) -> SiteWish:
+        """Return what holds where a connector and a driver say nothing else."""
+        return self.planning.defaults
+
+    def wish_usual(self, usual: SiteWish) -> None:
+        """Take note of what a user set on the site."""
+        before, self.planning.defaults = self.planning.defaults, usual
+        if usual.mode is not before.mode:
+            for state in list(self._states.values()):
+                if state.chosen_mode is None:
+                    self.recommission(state.key)
+        self._tell("site")
+
+    def may_wish(self, key: str, **changes: Unpack[WishChange]) -> None:
+        """Raise WishRefused where `wish_session` would."""
+        self._sessions.wish_with(self._standing(key), **changes)
+
+    def wish_session(self, key: str, **changes: Unpack[WishChange]) -> None:
+        """Change what the driver wishes of the session at a connector. Raises WishRefused."""
+        state = self._standing(key)
+        self._sessions.wish(state, **changes)
+        self._prioritise(state)
+        self._show_connector(state)
+        self._request_pass()
+
+    def drivers_changed(self) -> None:
+        """Take note that drivers may have another priority than before."""
+        for state in self._states.values():
+            if not state.leaving:
+                self._prioritise(state)
+                self._show_connector(state)
+        self._request_pass()
+
+    def _prioritise(self, state: ConnectorState) -> None:
+        """Give a connector the priority that counts for what is plugged in; the next pass goes by it."""
+        self._reordered = state.prioritise(self._sessions.priority(state)) or self._reordered
+
+    def _standing(self, key: str) -> ConnectorState:
+        """Return a connector that is ours. Raises WishRefused: nothing can be plugged in at one that is gone."""
+        state = self._states.get(key)
+        if state is None or state.leaving:
+            raise WishRefused(WishFault.NOTHING_PLUGGED_IN)
+        return state
+
     def recommission(self, subject: str) -> None:
         """Take note that what a user wishes or commissioning says of a connector, or of a meter, has changed."""
         meter = self._meters.get(subject)
@@ -187,7 +318,8 @@ class Site:
         point = None if state is None else self._points.get(state.charge_point_id)
         if state is None or point is None or state.leaving:
             return
-        state.connector = connectors_of(point.settings, self._wishes, self.commissioning.facts)[subject]
+        state.configure(self._configured(point.settings)[subject], self._chosen_mode(subject))
+        self._prioritise(state)
         self._show_point(point)
         self._rebuild_model()
         self._show_connector(state)
@@ -200,8 +332,20 @@ class Site:
         return enlist(self._subscribers.setdefault(subject, []), changed)
 
     def on_session(self, seen: Callable[[SessionEvent], None]) -> Callable[[], None]:
-        """Have sessions told that begin or end; return what ends it."""
+        """Have told what happens to sessions; return what ends it."""
         return self._sessions.listen(seen)
+
+    def on_told(self, seen: Callable[[str, ForAutomations], None]) -> Callable[[], None]:
+        """Have told, with the id of its charge point, what is for automations to know; return what ends it."""
+        return enlist(self._told_listeners, seen)
+
+    def running(self) -> Iterator[Running]:
+        """Yield the transactions that run here with a token."""
+        for state in self._states.values():
+            if state.transaction is not None and state.transaction.id_tag is not None and not state.leaving:
+                yield Running(
+                    charge_point_id=state.charge_point_id, connector=state.number, id_tag=state.transaction.id_tag
+                )
 
     def problems(self) -> tuple[Problem, ...]:
         """Return what a person must mend."""
@@ -214,6 +358,10 @@ class Site:
     def charger(self, charge_point_id: str) -> Charger:
         """Return the charger of a charge point. Raises KeyError."""
         return self._points[charge_point_id].charger
+
+    def _charger_at(self, charge_point_id: str) -> Charger | None:
+        point = self._points.get(charge_point_id)
+        return None if point is None else point.charger
 
     def show_newcomers(self, newcomers: Mapping[str, NewcomerView]) -> None:
         """Take note of who waits to be accepted."""
@@ -242,17 +390,22 @@ class Site:
             if known is None:
                 self._add_point(point)
             else:
-                known.settings = point
+                familiar = known.know(point)
                 self._wiring.reconfigure(known.charger, point)
+                if familiar:
+                    self._show_point(known)
+                    self._tell("strangers")
         self._rebuild_model()
         self.caps.keep_only(self._model.circuits)
         await self._take_up_meters(settings, before)
+        await self.tariffs.apply(settings.tariffs)
         for point_state in self._points.values():
             if point_state.online:
                 self._provision(point_state)
         self.circuits = {key: view for key, view in self.circuits.items() if key in self._model.circuits}
         self._circuits_made_of.clear()
-        self._demand.keep_only(self._model.circuits)
+        self._demand.keep_only(self._model.circuits, self._model.supply_id)
+        self.planning.keep_only(self._model.circuits)
         self._exposures.take_up(settings.circuits)
         self.commissioning.settings_changed()
         await self._wiring.settle(settings)
@@ -272,6 +425,8 @@ class Site:
         point.stop_listening()
         await point.charger.close()
         self.charge_points.pop(charge_point_id, None)
+        if point.strangers:
+            self._tell("strangers")
         for state in list(self._states.values()):
             if state.charge_point_id == charge_point_id:
                 self._let_go(state, now)
@@ -283,7 +438,9 @@ class Site:
         self.connectors.pop(state.key, None)
 
     def _take_up_connectors(self, point: ChargePointSettings, now: float) -> None:
-        configured = connectors_of(point, self._wishes, self.commissioning.facts)
+        present = self._points.get(point.charge_point_id)
+        online = present is not None and present.online
+        configured = self._configured(point)
         for key, state in list(self._states.items()):
             if state.charge_point_id == point.charge_point_id and key not in configured and not state.leaving:
                 self._let_go(state, now)
@@ -291,14 +448,27 @@ class Site:
             key = connector_key(point.charge_point_id, connector_settings.number)
             connector = configured[key]
             known = self._states.get(key)
+            joins = known is None or known.leaving
             if known is None:
                 known = self._states[key] = self._new_state(
                     connector, point.charge_point_id, connector_settings.number, now
                 )
-            known.connector = connector
+            known.configure(connector, self._chosen_mode(key))
+            if joins and online:
+                # Its charge point will not say once more that it is there.
+                known.went_online(now)
+            self._prioritise(known)
             known.leaving = False
             self._leave_at.pop(key, None)
             self._show_connector(known)
+
+    def _configured(self, point: ChargePointSettings) -> dict[str, Connector]:
+        """Return the engine's connectors of a charge point as they are configured and wished now."""
+        return connectors_of(point, self._wishes, self.commissioning.facts, self.usual.mode)
+
+    def _chosen_mode(self, key: str) -> ChargingMode | None:
+        wish = self._wishes.get(key)
+        return None if wish is None else wish.mode
 
     def _new_state(self, connector: Connector, charge_point_id: str, number: int, now: float) -> ConnectorState:
         """Return the state of a connector as it was kept, or with nothing known."""
@@ -332,7 +502,8 @@ class Site:
         self._unguarded = lost
         for meter_id, wanted_settings in wanted.items():
             known = self._meters.get(meter_id)
-            if known is not None and known.settings == wanted_settings:
+            elsewhere = settings.listener != before.listener and isinstance(wanted_settings.source, OcppMeterSettings)
+            if known is not None and known.settings == wanted_settings and not elsewhere:
                 continue
             if known is not None:
                 await known.meter.stop()
@@ -342,6 +513,7 @@ class Site:
             await state.meter.start(partial(self._metered, state))
 
     def _rebuild_model(self) -> None:
+        self._reordered = False
         self._model = SiteModel(
             circuits={circuit.circuit_id: circuit_of(circuit) for circuit in self.settings.circuits},
             connectors={key: self._in_tree(state) for key, state in self._states.items()},
@@ -360,28 +532,66 @@ class Site:
         """Take note of what a charger says; the cost is proportional to what it is about."""
         now, wall = self._clock.monotonic(), self._clock.time()
         point.last_heard_at = wall
+        news = self._is_news(point, event)
         match event:
             case WentOnline():
                 self._online(point, now)
             case WentOffline():
                 self._offline(point, now)
             case Booted():
-                point.identity = event.identity
-                for state in self._connectors_of(point):
-                    state.booted(now)
-                self._provision(point)
-                self._show_point(point)
-            case ConnectorStatus():
-                self._about(point, event.connector, lambda s: self._status_changed(s, event, now))
-            case DrawSample():
-                self._about(point, event.connector, lambda s: self._sampled(s, event, now))
-            case TransactionStarted():
-                self._about(point, event.connector, lambda s: self._transaction_started(s, event, now))
-            case TransactionStopped():
-                self._about(point, event.connector, lambda s: self._transaction_stopped(s, event, now))
+                self._booted(point, event, now)
+            case OperationProgressed() | ChargerNoticed():
+                for seen in list(self._told_listeners):
+                    seen(point.settings.charge_point_id, event)
+            case StrangerSeen():
+                self._met_stranger(point, event)
+            case HeldBack():
+                self._held_back(point, event)
+            case _:
+                self._about(point, event.connector, lambda s: self._report_about(s, event, now))
         self._restart.heard(self.settings, point.settings, event)
         self.commissioning.heard(point.settings, event)
-        self._request_pass()
+        if news:
+            self._request_pass()
+
+    def _report_about(self, state: ConnectorState, event: ConnectorEvent, now: float) -> None:
+        match event:
+            case ConnectorStatus():
+                self._status_changed(state, event, now)
+            case DrawSample():
+                self._sampled(state, event, now)
+            case TransactionStarted():
+                self._transaction_started(state, event, now)
+            case TransactionStopped():
+                self._transaction_stopped(state, event, now)
+            case NeedsTold():
+                self._told_needs(state, event)
+            case ChargeNowAsked():
+                if state.session is not None:
+                    self.wish_session(state.key, charge_now=event.asked)
+            case QuirkShown():
+                state.showed_quirk(event)
+
+    def _is_news(self, point: ChargePointState, event: ChargerEvent) -> bool:
+        """Return whether something is worth a pass of its own; if not, the next one comes within a second anyway.
+
+        A measurement is not, where it says what the one before said and no more than is allowed, while nobody waits to
+        be told what vehicles draw: hundreds of charge points that measure would ask for passes all the time.
+        """
+        if not isinstance(event, DrawSample):
+            return True
+        state = self._states.get(connector_key(point.settings.charge_point_id, event.connector))
+        if state is None or state.drawn_a is None or self._decision is None or self._decision.asked:
+            return True
+        changed_a = max(abs(now_a - before_a) for now_a, before_a in zip(event.amps, state.drawn_a, strict=True))
+        return changed_a >= WORTH_A_PASS_A or max(event.amps) > state.limit_a
+
+    def _booted(self, point: ChargePointState, event: Booted, now: float) -> None:
+        point.identity = event.identity
+        for state in self._connectors_of(point):
+            state.booted(now)
+        self._provision(point)
+        self._show_point(point)
 
     def _online(self, point: ChargePointState, now: float) -> None:
         point.online = True
@@ -391,6 +601,19 @@ class Site:
             self._show_connector(state)
         self._provision(point)
         self._show_point(point)
+
+    def _held_back(self, point: ChargePointState, event: HeldBack) -> None:
+        for state in self._connectors_of(point):
+            if event.connector in {0, state.number}:
+                state.is_held_back(event)
+                self._show_connector(state)
+
+    def _met_stranger(self, point: ChargePointState, event: StrangerSeen) -> None:
+        fresh = event.connector not in point.strangers
+        point.strangers[event.connector] = event.drawn_a
+        if fresh:
+            self._show_point(point)
+            self._tell("strangers")
 
     def _offline(self, point: ChargePointState, now: float) -> None:
         point.online = False
@@ -408,6 +631,7 @@ class Site:
         if state is None or state.leaving:
             return
         change(state)
+        self._prioritise(state)
         self._show_connector(state)
 
     def _status_changed(self, state: ConnectorState, event: ConnectorStatus, now: float) -> None:
@@ -422,12 +646,39 @@ class Site:
     def _transaction_started(self, state: ConnectorState, event: TransactionStarted, now: float) -> None:
         self._sessions.transaction_started(state, event)
         if not event.resumed:
+            if self._swipes.started(state, now):
+                self._charge_now(state)
             state.bound = guard.transaction_began(state.bound, state.connector, now)
 
     def _transaction_stopped(self, state: ConnectorState, event: TransactionStopped, now: float) -> None:
+        self._swipes.stops(state, now)
         self._sessions.transaction_stopped(state, event)
         if not event.late:
             state.bound = guard.transaction_ended(state.bound, state.connector, now)
+
+    def _told_needs(self, state: ConnectorState, event: NeedsTold) -> None:
+        state.told_needs(event)
+        self._sessions.hear_vehicle(state, event)
+
+    def _card_shown(self, card: ShownCard) -> None:
+        """Take note of a card that may charge and that its charge point asks about."""
+        point = self._points.get(card.charge_point_id)
+        if point is None or card.starts or card.status is not AuthorisationStatus.ACCEPTED:
+            return
+        states = [state for state in self._connectors_of(point) if card.connector in {None, 0, state.number}]
+        self._swipes.asked(card.charge_point_id, card.id_tag, states, self._clock.monotonic())
+
+    def _charge_now(self, state: ConnectorState) -> None:
+        """Let a session that waits for cheap hours charge now, as its driver has asked at the charge point."""
+        if state.session is not None and state.connector.mode in PLAN_MODES:
+            self.wish_session(state.key, charge_now=True)
+
+    def _look_at_swipes(self) -> None:
+        for key, transaction_id in self._swipes.due(self._clock.monotonic()):
+            state = self._states.get(key)
+            running = None if state is None or state.leaving else state.transaction
+            if state is not None and running is not None and running.transaction_id == transaction_id:
+                self._charge_now(state)
 
     def _metered(self, meter: MeterState, report: MeterSample | MeterFault) -> None:
         if self._meters.get(meter.settings.meter_id) is not meter:
@@ -444,6 +695,13 @@ class Site:
         if not state.leaving:
             self._show_connector(state)
         self._request_pass()
+
+    def _renewed(self, state: ConnectorState) -> None:
+        """Take note that a limit holds for longer; a pass is due only where another one waited for the answer."""
+        self._keeping.keep_bound(state)
+        self.commissioning.accepted(state)
+        if state.limit.amps != state.bound.limit_a:
+            self._request_pass()
 
     def ordered(self, state: ConnectorState, command: Command, outcome: LimitOutcome, before_a: float) -> None:
         """Record an order (the audit of the dispatch)."""
@@ -471,11 +729,26 @@ class Site:
         self._tick_timer = asyncio.get_running_loop().call_later(TICK_S, self._tick)
         self._drop_the_departed()
         self.caps.look()
+        self.tariffs.look()
         self._exposures.look(self._decision)
-        self._following_s = following_times(self._model, self._states, self._points)
+        self.foresight.look(self._model, self._states, self._decision)
+        self._look_at_swipes()
+        self.planning.look(self._model, self._states, self._decision, self.caps)
+        moved = self.planning.moved_since() | self.billing.look(self._states)
+        self._showing.show([self._states[key] for key in moved if key in self.connectors])
+        self._wear.look(self._states, self._charger_at, self._show_connector)
+        self._following.look(self._model, self._states, self._points)
         self._keeping.keep_up(self._memory, self._states, self._restart.moments)
         for state in self._states.values():
             self._sessions.conclude(state, self._clock.monotonic())
+            if state.leaving:
+                continue
+            if self._sessions.falls_overdue(state):
+                self._show_connector(state)
+                self._request_pass()
+            remembered = self._memory.connectors.get(state.key)
+            holds_place = remembered is not None and remembered.holds_place
+            self._news.look(state, holds_place=holds_place, plan=self.planning.view(state))
         problems = problems_of(
             self.settings,
             self._decision,
@@ -486,14 +759,15 @@ class Site:
             self._unguarded,
             self.caps,
         )
-        problems += self.commissioning.problems() + self._exposures.problems()
+        problems += stranger_problems(self._points.values())
+        problems += self.commissioning.problems() + self._exposures.problems() + self.tariffs.problems()
+        problems += self.problems_at_door
         if problems != self._problems:
             self._problems = problems
             self._tell("site")
         for meter in self._meters.values():
             if meter.available(self._clock.monotonic()) != self.meters[meter.settings.meter_id].available:
                 self._show_meter(meter)
-        self._request_pass()
 
     def _drop_the_departed(self) -> None:
         now = self._clock.monotonic()
@@ -501,12 +775,17 @@ class Site:
         for key in departed:
             del self._leave_at[key]
             self._sightings.forget(key)
+            self._news.forget(key)
+            self._swipes.forget(key)
             self._sessions.leave(self._states.pop(key))
         if departed:
             self._rebuild_model()
+            self._request_pass()
 
     def _pass(self) -> None:
-        self._pass_timer = None
+        self._pass_timer = asyncio.get_running_loop().call_later(PASS_AT_LATEST_S, self._pass)
+        if self._reordered:
+            self._rebuild_model()
         now = self._clock.monotonic()
         self._next_turn = max(self._next_turn, now) + PASS_SPACING_S
         meters = self._meters.values()
@@ -520,6 +799,8 @@ class Site:
             generation=generation_readings(meters),
             unheard=unheard_circuits(meters, now),
             starting=self._restart.starting(self._states.values()),
+            needs=self.foresight.needs,
+            plans=self.planning.present(self._model, self._states),
             validity_s=self.settings.validity_s,
             on_time_s=self.settings.on_time_s,
         )
@@ -538,9 +819,7 @@ class Site:
             if place != state.queue_position:
                 state.queue_position = place
                 moved.append(state)
-        for state in moved:
-            if not state.leaving:
-                self._show_connector(state)
+        self._showing.show(moved)
         self._show_circuits(decision)
         self._demand.add(decision, measured_powers(meters), snapshot.wall)
 
@@ -550,7 +829,7 @@ class Site:
         for command in decision.commands:
             state, charger = self._reached(command.connector_id)
             if charger is not None:
-                self._dispatch.send(state, charger, command, validity_s)
+                self._dispatch.send(state, charger, command, validity_s, self.planning.afterwards(state))
         for key in decision.fallbacks:
             state, charger = self._reached(key)
             if charger is not None:
@@ -569,7 +848,7 @@ class Site:
     # Pictures ------------------------------------------------------------------------------------------------------
 
     def _show_connector(self, state: ConnectorState) -> None:
-        view = self.caps.explained(state.view(self._circuit_names), state.limit)
+        view = self.caps.explained(state.view(self._circuit_names, self.planning.view(state)), state.limit)
         if self.connectors.get(state.key) != view:
             self.connectors[state.key] = view
             self._tell(f"connector:{state.key}")
@@ -593,7 +872,7 @@ class Site:
             decision,
             self._states,
             self._meters,
-            self._following_s,
+            self._following.within_s,
             self.caps,
             self._exposures,
             self._circuits_made_of,

@@ -12,7 +12,9 @@ from math import inf, isinf
 
 from ..engine.appetite import Appetite
 from ..engine.demand import DemandMemory
+from ..engine.first_start import BEGUN
 from ..engine.obedience import FAITHFUL, Conduct, Obedience
+from ..engine.phase_use import ALL_PHASES, PhaseUse
 from ..engine.snapshot import ConnectorMemory
 
 TIMES_TO_S = 0.1
@@ -40,6 +42,12 @@ class KeptStanding:
     """Whether it was not seen to keep its limits."""
     forms: int = 0
     """Other forms of a limit that were tried since."""
+    one_phase: bool = False
+    """Whether its limits are for one phase, where its charge point can be told that."""
+    switches: int = 0
+    """How often that was changed."""
+    cannot_switch: bool = False
+    """Whether it was seen not to obey that."""
     starts_at: float | None = None
     """Its random moment after an outage; None: it has none, or it has started."""
 
@@ -83,7 +91,7 @@ def standing_of(
     moment = None if starts_at is None or starts_at <= clocks.now else clocks.utc(starts_at)
     if memory is None or session_id is None:
         return KeptStanding(starts_at=moment)
-    appetite, conduct = memory.appetite, memory.conduct
+    appetite, conduct, use = memory.appetite, memory.conduct, memory.phase_use
     lost = memory.lost_place_at
     return KeptStanding(
         session_id=session_id,
@@ -98,6 +106,9 @@ def standing_of(
         served_s=memory.served_s,
         doubted=conduct.in_doubt,
         forms=conduct.forms if conduct.in_doubt else 0,
+        one_phase=use.one,
+        switches=use.switches,
+        cannot_switch=use.unable,
         starts_at=moment,
     )
 
@@ -123,6 +134,8 @@ def recalled(kept: KeptStanding, limit_until: float | None, clocks: Clocks) -> C
         appetite=Appetite(
             upper_a=kept.upper_a, phases=kept.phases, alike=kept.alike, remembered=kept.phases is not None
         ),
+        # It has begun before: that is not done again.
+        start=BEGUN,
         queued=kept.queued,
         holds_place=holds,
         place_since=since,
@@ -130,6 +143,20 @@ def recalled(kept: KeptStanding, limit_until: float | None, clocks: Clocks) -> C
         served_s=served,
         # It is doubted, not condemned: measurements from now on say what it does.
         conduct=Conduct(state=Obedience.SUSPECTED, forms=kept.forms) if kept.doubted else FAITHFUL,
+        phase_use=_phase_use(kept, limit_until, clocks),
+    )
+
+
+def _phase_use(kept: KeptStanding, limit_until: float | None, clocks: Clocks) -> PhaseUse:
+    """Return how many phases it is told to use: its limits go on as they are, where the last one still holds.
+
+    Were the next one for all phases, a vehicle would be switched under load, and take room that nobody made.
+    """
+    if not kept.switches:
+        return ALL_PHASES
+    holds = limit_until is not None and limit_until >= clocks.wall
+    return PhaseUse(
+        one=kept.one_phase and holds, switches=kept.switches, decided_at=clocks.now, unable=kept.cannot_switch
     )
 
 

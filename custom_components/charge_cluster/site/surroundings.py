@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import UTC, datetime
 
+from ..chargers import Quirk
 from ..engine.fallback_proof import Ceiling
 from ..engine.model import NO_AMPS, MeterScope, PhaseAmps, SiteModel
 from ..engine.obedience import FAITHFUL, Obedience
-from ..engine.snapshot import CircuitDecision, Decision
+from ..engine.snapshot import CircuitDecision, ConnectorMemory, Decision
 from ..ocpp.protocols import Clock
+from .authorisation import WITHOUT_A_NAME
 from .cap import CapSource
 from .caps import Caps
+from .charge_point import ChargePointState
 from .connector import ConnectorState
 from .exposure import Exposures, ExposureView
 from .grid_rules import fail_safe_time, fallback_excess
@@ -23,10 +26,14 @@ from .reaction import reaction_times
 from .readings import guard_timeouts
 from .records import SiteRecords
 from .settings import SiteSettings
-from .views import G100_ALLOWED_S, CapView, CircuitView, FailSafeTime
+from .solar import surplus_w
+from .views import G100_ALLOWED_S, CapView, CircuitView, FailSafeTime, connector_key
 
 REFUSED_OFTEN = 3
 """A limit refused so often in a row is a problem that a person must look at."""
+
+STRANGER_DRAWS_A = 1.0
+"""From here on something charges at a connector that is not configured."""
 
 SHORTFALLS: Mapping[Ceiling, ProblemKey] = {
     Ceiling.RATING: ProblemKey.FALLBACK_DOES_NOT_FIT,
@@ -36,7 +43,9 @@ SHORTFALLS: Mapping[Ceiling, ProblemKey] = {
 }
 """What it is called where a fallback does not fit below a ceiling."""
 
-type CircuitMatter = tuple[CircuitDecision, float, float, tuple[CapView, ...], ExposureView | None, FailSafeTime]
+type CircuitMatter = tuple[
+    CircuitDecision, float, float, tuple[CapView, ...], ExposureView | None, FailSafeTime, float | None
+]
 """All that the picture of a circuit is made of."""
 
 
@@ -62,11 +71,13 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
                     power[circuit_id] += drawn
     reactions = reaction_times(site, meters.values(), following_s)
     timeouts = guard_timeouts(meters.values())
+    surplus = surplus_w(site, decision, meters.values())
     views = {}
     for circuit_id, circuit in decision.circuits.items():
         held, exposure = caps.of(circuit_id), exposures.view(circuit_id)
         fail_safe = fail_safe_time(settings, timeouts.get(circuit_id))
-        matter = (circuit, reactions[circuit_id], power[circuit_id], held, exposure, fail_safe)
+        fed_in = surplus if circuit_id == site.supply_id else None
+        matter = (circuit, reactions[circuit_id], power[circuit_id], held, exposure, fail_safe, fed_in)
         if made_of.get(circuit_id) == matter:
             continue
         made_of[circuit_id] = matter
@@ -90,6 +101,7 @@ def circuit_views(  # noqa: PLR0917 - a picture is put together from all that is
             caps=held,
             exposure=exposure,
             fail_safe=fail_safe,
+            surplus_w=None if fed_in is None else round(fed_in),
         )
     return views
 
@@ -122,6 +134,8 @@ def problems_of(  # noqa: PLR0917 - everything that can go wrong is looked at in
                 placeholders={"source": records.replaced},
             )
         )
+    if not records.drivers_known and any(settings.mode_at(p) not in WITHOUT_A_NAME for p in settings.charge_points):
+        found.append(Problem(key=ProblemKey.DRIVERS_UNREADABLE, subject=settings.site_id, severity=Severity.ERROR))
     if not clock.synchronised():
         found.append(Problem(key=ProblemKey.HOST_CLOCK, subject=settings.site_id, severity=Severity.ERROR))
     for circuit in settings.circuits:
@@ -272,41 +286,74 @@ def _connector_problems(
     for state in states.values():
         if state.leaving or state.charge_point_id not in names:
             continue
-        placeholders: dict[str, str] = {}
-        keys = []
-        conduct = FAITHFUL
-        if decision is not None and state.key in decision.memory.connectors:
-            conduct = decision.memory.connectors[state.key].conduct
-        if conduct.state is Obedience.IGNORES and state.bound.online:
-            placeholders |= {
-                "drawn": amps_text(max(state.drawn_a or NO_AMPS)),
-                "limit": amps_text(state.limit_a),
-                "since": _moment(conduct.since, clock),
-            }
-            keys.append(ProblemKey.LIMIT_IGNORED)
-        if state.offers.foreign and state.offers.offered_a is not None and not conduct.in_doubt:
-            placeholders |= {
-                "offered": amps_text(state.offers.offered_a),
-                "limit": amps_text(state.limit_a),
-                "since": _moment(state.offers.differs_since, clock),
-            }
-            keys.append(ProblemKey.FOREIGN_LIMIT)
-        if state.refusals >= REFUSED_OFTEN:
-            keys.append(ProblemKey.LIMIT_REFUSED)
-        if state.bound.fallback_a is None:
-            keys.append(ProblemKey.FALLBACK_UNPROVED)
-        if not keys:
+        remembered = None if decision is None else decision.memory.connectors.get(state.key)
+        signs = _signs(state, remembered, clock)
+        if not signs:
             continue
-        placeholders |= {
+        placeholders = {
             "charge_point": names[state.charge_point_id],
             "connector": str(state.number),
             "maximum": amps_text(state.connector.maximum_a),
             "fallback": amps_text(state.connector.fallback_a),
         }
+        for figures in signs.values():
+            placeholders |= figures
         found.extend(
-            Problem(key=key, subject=state.key, severity=Severity.WARNING, placeholders=placeholders) for key in keys
+            Problem(key=key, subject=state.key, severity=Severity.WARNING, placeholders=placeholders) for key in signs
         )
     return found
+
+
+def stranger_problems(points: Iterable[ChargePointState]) -> tuple[Problem, ...]:
+    """Return the connectors that nobody has configured and that draw current though they are told not to."""
+    return tuple(
+        Problem(
+            key=ProblemKey.STRANGER_DRAWS,
+            subject=connector_key(point.settings.charge_point_id, number),
+            severity=Severity.ERROR,
+            placeholders={
+                "charge_point": point.settings.name,
+                "connector": str(number),
+                "drawn": amps_text(drawn_a),
+            },
+        )
+        for point in points
+        for number, drawn_a in sorted(point.strangers.items())
+        if drawn_a >= STRANGER_DRAWS_A
+    )
+
+
+def _signs(state: ConnectorState, remembered: ConnectorMemory | None, clock: Clock) -> dict[ProblemKey, dict[str, str]]:
+    """Return what is wrong with a connector, each with its figures."""
+    signs: dict[ProblemKey, dict[str, str]] = {}
+    conduct = FAITHFUL if remembered is None else remembered.conduct
+    if remembered is not None and remembered.phase_use.unable:
+        signs[ProblemKey.PHASES_NOT_SWITCHED] = {}
+    if state.beyond_a is not None:
+        signs[ProblemKey.MORE_PHASES] = {"beyond": amps_text(state.beyond_a)}
+    if conduct.state is Obedience.IGNORES and state.bound.online:
+        signs[ProblemKey.LIMIT_IGNORED] = {
+            "drawn": amps_text(max(state.drawn_a or NO_AMPS)),
+            "limit": amps_text(state.limit_a),
+            "since": _moment(conduct.since, clock),
+        }
+    if state.offers.foreign and state.offers.offered_a is not None and not conduct.in_doubt:
+        signs[ProblemKey.FOREIGN_LIMIT] = {
+            "offered": amps_text(state.offers.offered_a),
+            "limit": amps_text(state.limit_a),
+            "since": _moment(state.offers.differs_since, clock),
+        }
+    if state.refusals >= REFUSED_OFTEN:
+        signs[ProblemKey.LIMIT_REFUSED] = {}
+    if Quirk.LIMITS_WITHOUT_END in state.quirks:
+        signs[ProblemKey.LIMIT_WITHOUT_END] = {}
+    if Quirk.FOREIGN_PROFILE in state.quirks:
+        signs[ProblemKey.FOREIGN_PROFILE] = {}
+    if Quirk.ZERO_ENDS_TRANSACTIONS in state.quirks:
+        signs[ProblemKey.ZERO_ENDS_TRANSACTIONS] = {"minimum": amps_text(state.connector.minimum_a)}
+    if state.bound.fallback_a is None:
+        signs[ProblemKey.FALLBACK_UNPROVED] = {}
+    return signs
 
 
 def _moment(at: float | None, clock: Clock) -> str:

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..chargers import DeviceIdentity
-from ..engine.model import PhaseAmps, Reason, VehicleState
+from ..chargers import DeviceIdentity, HeldBack
+from ..engine.model import ChargingMode, PhaseAmps, Reason, VehicleState
+from .bill import NO_COSTS, CostView
 from .commissioning.findings import NOT_COMMISSIONED, CommissionedView
 from .exposure import ExposureView
+from .plan import PlanView
+from .session_wish import NO_SESSION_WISH, SessionWish
+from .wear import NO_WEAR, KeptWear
 
 
 def connector_key(charge_point_id: str, number: int) -> str:
@@ -33,6 +37,12 @@ class SessionView:
     energy_wh: float
     id_tag: str | None
     transaction_id: str | None
+    wish: SessionWish = NO_SESSION_WISH
+    """What counts of its driver's wish: a departure that has passed is not known."""
+    told_departure_at: float | None = None
+    """The departure that its driver said last, whether that has passed or not."""
+    costs: CostView = NO_COSTS
+    """What it costs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -70,9 +80,25 @@ class ConnectorView:
     """The user's cap, the hardware maximum when none is set."""
     enabled: bool
     priority: int
+    """Of the connector: the user's, the charge point's where none is set."""
     session: SessionView | None
+    wear: KeptWear = NO_WEAR
     reason_source: str | None = None
     """Who set the ceiling that is the reason, where it comes from outside."""
+    held_back: tuple[HeldBack, ...] = ()
+    """Who holds it back at its own site, beside us."""
+    phases: int = 3
+    """How many phases its limit is for."""
+    on_one_phase: bool = False
+    """Whether that is one though it has three."""
+    effective_priority: int = 0
+    """What counts now: a session or its driver may have another than the connector."""
+    mode: ChargingMode = ChargingMode.NORMAL
+    """What it charges from, whether that was chosen for it or is the default of the site."""
+    chosen_mode: ChargingMode | None = None
+    """What was chosen for it; None: it has the site's default."""
+    plan: PlanView | None = None
+    """What is planned for its session; None: nothing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +111,8 @@ class ChargePointView:
     last_heard_at: float | None
     """UTC POSIX seconds."""
     commissioned: CommissionedView = NOT_COMMISSIONED
+    strangers: tuple[int, ...] = ()
+    """Connectors that it tells of and that are not configured: they are held at 0 A until they are."""
 
 
 G100_ALLOWED_S = 60.0
@@ -176,6 +204,9 @@ class CircuitView:
     """What it has carried above its rating, and how near its protective device came to tripping."""
     fail_safe: FailSafeTime | None = None
     """How long it may be above such a ceiling when what holds it fails."""
+    surplus_w: float | None = None
+    """Of the supply: what would be exported if vehicles in solar mode drew nothing, below zero: what lacks for that.
+    None: not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -197,14 +228,22 @@ class MeterView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionEvent:
-    """A session began or ended."""
+    """Something that happened to a session."""
 
     key: str
     """Of the connector."""
     kind: str
-    """"started" or "ended"."""
+    """"started" or "ended", and meanwhile "waiting", "admitted", "done" or "impossible", see `session_news`."""
     session: SessionView
     duration_s: float
+    queue_position: int | None = None
+    """Of one that waits: its place in the queue, 1 is next."""
+    expected_at: float | None = None
+    """When its limit is expected to change, UTC POSIX seconds; None: not known."""
+    shortfall_wh: float = 0.0
+    """Of a wish that cannot be met: what will lack when it leaves."""
+    possible_at: float | None = None
+    """By when that could be had, at the soonest; UTC POSIX seconds."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

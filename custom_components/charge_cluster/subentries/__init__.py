@@ -93,7 +93,7 @@ def unfolded(form: Mapping[str, Any]) -> dict[str, Any]:
 
 def folded(fields: Mapping[str, Any]) -> dict[str, Any]:
     """Return fields as values to suggest in a form with folded sections."""
-    return {**fields, Key.ADVANCED: dict(fields), Key.PROTECTION: dict(fields)}
+    return {**fields, Key.ADVANCED: dict(fields), Key.PROTECTION: dict(fields), Key.ENCRYPTION: dict(fields)}
 
 
 def ratings(fields: Mapping[str, Any]) -> list[float]:

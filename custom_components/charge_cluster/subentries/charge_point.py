@@ -4,10 +4,10 @@ The forms here make what is stored of a charge point; who shows them adds it. A 
 together with the address to dial, and not again: a lost one is replaced.
 """
 
+import math
 import re
 import secrets
 from collections.abc import Iterable, Mapping
-from ipaddress import ip_address
 from types import MappingProxyType
 from typing import Any, override
 
@@ -16,24 +16,26 @@ from homeassistant.config_entries import (
     SOURCE_IGNORE,
     SOURCE_USER,
     ConfigEntry,
+    ConfigEntryState,
     ConfigSubentry,
     SubentryFlowResult,
 )
 from homeassistant.core import HomeAssistant, callback
-from homeassistant.helpers.network import NoURLAvailableError, get_url
 from homeassistant.helpers.selector import BooleanSelector, TextSelector
-from homeassistant.util.network import is_ip_address, is_loopback
-from yarl import URL
 
+from ..addresses import dial_address
 from ..configuration import (
+    ANY_VERSION,
+    OCPP_VERSIONS,
     ROTATIONS,
     UNKNOWN_ROTATION,
     charge_point_settings,
     site_settings,
     with_charge_points,
 )
-from ..const import DEFAULT_PORT, DOMAIN, MAXIMUM_PRIORITY, ONE_PHASE, SUPPLY_ID, Key, SubentryType
-from ..site.settings import ChargePointSettings, ListenerSettings, Security
+from ..const import DEFAULT_PORT, DOMAIN, ONE_PHASE, SUPPLY_ID, Key, SubentryType
+from ..coordinator import ChargeClusterConfigEntry
+from ..site.settings import MAXIMUM_PRIORITY, AuthorisationMode, ChargePointSettings, Security
 from . import (
     MAXIMUM_CONNECTOR_A,
     NEW_ID,
@@ -51,17 +53,29 @@ from . import (
 )
 from .commissioning import CommissioningFlow
 
-MAXIMUM_CONNECTORS = 20
-
-EVERY_ADDRESS = ListenerSettings().host
-NAME_AT_HOME = "homeassistant.local"
-"""What Home Assistant is called on most networks."""
+MAXIMUM_CONNECTORS = 64
+"""A master with its satellites has been seen with 32."""
 
 KEY_BYTES = 10
 """20 characters of hexadecimal: the longest that OCPP 1.6 lets one count on, and 80 bits."""
 
 IDENTITY = re.compile(r"[\w.:*\-|=+@()]{1,48}", re.ASCII)
 """What a charge point may be called in the path of its address: OCPP's identifier characters, 48 at most."""
+
+SEPARATORS = re.compile(r"[\s,;/]+")
+"""What may stand between the currents of a list."""
+
+FIELDS_AT_FAULT = (
+    Key.CLUSTER,
+    Key.IDENTITY,
+    Key.MAXIMUM,
+    Key.ROTATION,
+    Key.FALLBACK,
+    Key.STEPS,
+    Key.MINIMUM_SINGLE_PHASE,
+    Key.SECURITY,
+)
+"""Fields that what is wrong with the site's settings is shown at."""
 
 IN_TURN = "in_turn"
 """Instead of one rotation for many charge points: the next one begins on the next phase."""
@@ -77,6 +91,8 @@ DEFAULTS: Mapping[str, Any] = {
     Key.STEP: 1.0,
     Key.PRIORITY: 0,
     Key.ONWARD: False,
+    Key.SWITCHES_PHASES: False,
+    Key.OCPP_VERSION: ANY_VERSION,
 }
 
 
@@ -121,9 +137,20 @@ class ChargePointFlow(CommissioningFlow):
             step_id=step,
             data_schema=self.add_suggested_values_to_schema(schema, folded(fields)),
             errors=faults.errors,
-            description_placeholders=faults.placeholders,
+            description_placeholders=faults.placeholders
+            if subentry is None
+            else {"profile": self._profile(subentry), **faults.placeholders},
             last_step=False,
         )
+
+    def _profile(self, subentry: ConfigSubentry) -> str:
+        """Return the security profile that a charge point uses now."""
+        entry: ChargeClusterConfigEntry = self._get_entry()
+        if entry.state is not ConfigEntryState.LOADED:
+            return "–"
+        runtime = entry.runtime_data
+        profile = runtime.installation.profile_of(runtime.site.settings, subentry.data[Key.IDENTITY])
+        return "–" if profile is None else str(profile)
 
     def _store_or_show(self, subentry: ConfigSubentry | None) -> SubentryFlowResult:
         """Store a change; show what to type in where the charge point must be told something new."""
@@ -158,7 +185,7 @@ def charge_point_schema(entry: ConfigEntry, *, rekey: bool = False, identity: bo
         fields[vol.Required(Key.IDENTITY)] = TextSelector()
     fields |= {
         vol.Required(Key.CLUSTER): circuit_choice(entry),
-        vol.Required(Key.CONNECTORS): whole_number(least=1, most=MAXIMUM_CONNECTORS),
+        vol.Required(Key.CONNECTORS): whole_number(least=0, most=MAXIMUM_CONNECTORS),
         vol.Required(Key.MAXIMUM): amps(least=1, most=MAXIMUM_CONNECTOR_A),
         vol.Required(Key.ROTATION): choice("rotation", rotations_of(entry)),
         vol.Optional(Key.FALLBACK): amps(most=MAXIMUM_CONNECTOR_A),
@@ -169,9 +196,16 @@ def charge_point_schema(entry: ConfigEntry, *, rekey: bool = False, identity: bo
     fields[vol.Required(Key.ADVANCED)] = advanced(
         {
             vol.Required(Key.MINIMUM, default=DEFAULTS[Key.MINIMUM]): amps(least=1, most=MAXIMUM_CONNECTOR_A),
+            vol.Optional(Key.MINIMUM_SINGLE_PHASE): amps(least=1, most=MAXIMUM_CONNECTOR_A),
             vol.Required(Key.STEP, default=DEFAULTS[Key.STEP]): amps(least=0.1, most=16),
+            vol.Optional(Key.STEPS): TextSelector(),
             vol.Required(Key.PRIORITY, default=DEFAULTS[Key.PRIORITY]): whole_number(least=0, most=MAXIMUM_PRIORITY),
+            vol.Optional(Key.AUTHORISATION): choice("authorisation", AuthorisationMode),
             vol.Required(Key.ONWARD, default=DEFAULTS[Key.ONWARD]): BooleanSelector(),
+            vol.Required(Key.SWITCHES_PHASES, default=DEFAULTS[Key.SWITCHES_PHASES]): BooleanSelector(),
+            vol.Required(Key.OCPP_VERSION, default=DEFAULTS[Key.OCPP_VERSION]): choice(
+                "ocpp_version", (ANY_VERSION, *OCPP_VERSIONS)
+            ),
         }
     )
     return vol.Schema(fields)
@@ -193,12 +227,34 @@ def stored_charge_point(fields: Mapping[str, Any], *, key: str | None) -> dict[s
         Key.CLUSTER.value: filled[Key.CLUSTER],
         Key.ROTATIONS.value: rotations(filled[Key.ROTATION], int(filled[Key.CONNECTORS]), onward=filled[Key.ONWARD]),
         Key.SECURITY.value: security.value,
-        **pick(filled, (Key.MAXIMUM, Key.MINIMUM, Key.STEP, Key.FALLBACK)),
+        **pick(filled, (Key.MAXIMUM, Key.MINIMUM, Key.MINIMUM_SINGLE_PHASE, Key.STEP, Key.FALLBACK)),
+        **pick(filled, (Key.AUTHORISATION,)),
         Key.PRIORITY.value: int(filled[Key.PRIORITY]),
+        Key.SWITCHES_PHASES.value: bool(filled[Key.SWITCHES_PHASES]),
+        Key.OCPP_VERSION.value: filled[Key.OCPP_VERSION],
     }
-    if security is Security.BASIC:
+    if steps := steps_of(filled.get(Key.STEPS, "")):
+        stored[Key.STEPS.value] = steps
+    if security is not Security.PLAIN:
         stored[Key.KEY.value] = key or secrets.token_hex(KEY_BYTES)
     return stored
+
+
+def steps_of(text: str) -> list[float]:
+    """Return the currents of a list as it is typed; what is no number is none here either, and is refused later."""
+    return [_number(word) for word in SEPARATORS.split(text) if word]
+
+
+def _number(word: str) -> float:
+    try:
+        return float(word)
+    except ValueError:
+        return math.nan
+
+
+def steps_text(steps: Iterable[float]) -> str:
+    """Return a list of currents as it is typed, the reverse of `steps_of`."""
+    return ", ".join(f"{amps:g}" for amps in steps)
 
 
 def rotations(rotation: str, connectors: int, *, onward: bool) -> list[str]:
@@ -223,9 +279,10 @@ def form_fields(subentry: ConfigSubentry) -> dict[str, Any]:
     names: list[str] = list(stored[Key.ROTATIONS])
     return {
         Key.NAME: subentry.title,
-        **{name: value for name, value in stored.items() if name != Key.KEY},
+        **{name: value for name, value in stored.items() if name not in {Key.KEY, Key.STEPS}},
+        **({Key.STEPS: steps_text(stored[Key.STEPS])} if Key.STEPS in stored else {}),
         Key.CONNECTORS: len(names),
-        Key.ROTATION: names[0],
+        Key.ROTATION: names[0] if names else UNKNOWN_ROTATION,
         Key.ONWARD: len(set(names)) > 1,
     }
 
@@ -265,7 +322,7 @@ def charge_point_faults(
         faults.add("identity_taken", field=Key.IDENTITY, site=owner.title)
     subentry_id = NEW_ID if subentry is None else subentry.subentry_id
     after = with_charge_points(site_settings(entry), [candidate(title, stored, subentry_id)])
-    faults.add_faults(new_faults(entry, after), fields=(Key.CLUSTER, Key.IDENTITY, Key.MAXIMUM, Key.FALLBACK))
+    faults.add_faults(new_faults(entry, after), fields=FIELDS_AT_FAULT)
     return faults
 
 
@@ -304,27 +361,6 @@ def connection(hass: HomeAssistant, entry: ConfigEntry, stored: Mapping[str, Any
         "identity": str(stored[Key.IDENTITY]),
         "key": str(stored.get(Key.KEY, "–")),
     }
-
-
-@callback
-def dial_address(hass: HomeAssistant, entry: ConfigEntry) -> str:
-    """Return the address that charge points dial, to which they append their identity."""
-    port = int(entry.data.get(Key.PORT, DEFAULT_PORT))
-    return str(URL.build(scheme="ws", host=_dial_host(hass, entry), port=port, path="/"))
-
-
-def _dial_host(hass: HomeAssistant, entry: ConfigEntry) -> str:
-    """Return this computer as charge points can find it: by a number where that is known, as many know no names."""
-    listening = entry.data.get(Key.HOST, EVERY_ADDRESS)
-    if listening != EVERY_ADDRESS:
-        return str(listening)
-    try:
-        named = URL(get_url(hass, allow_external=False, allow_cloud=False)).host or NAME_AT_HOME
-    except NoURLAvailableError:
-        named = NAME_AT_HOME
-    if is_ip_address(named) or hass.config.api is None or is_loopback(ip_address(hass.config.api.local_ip)):
-        return named
-    return hass.config.api.local_ip
 
 
 def one_each(

@@ -1,10 +1,11 @@
 """Adding and changing a cluster: a circuit that feeds a group of charge points or further clusters."""
 
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
 import voluptuous as vol
-from homeassistant.config_entries import ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
+from homeassistant.config_entries import ConfigEntry, ConfigSubentry, ConfigSubentryFlow, SubentryFlowResult
 from homeassistant.helpers.selector import TextSelector
 
 from ..configuration import cluster_settings, site_settings, with_circuit
@@ -101,6 +102,30 @@ class ClusterFlow(ConfigSubentryFlow):
         settings = with_circuit(site_settings(entry), cluster_settings(candidate))
         faults.add_faults(new_faults(entry, settings), fields=(Key.PARENT, Key.RATING, Key.BASE_LOAD))
         return faults
+
+
+def new_cluster(entry: ConfigEntry, fields: Mapping[str, Any], faults: FormFaults) -> ConfigSubentry:
+    """Return the cluster that many charge points are to form, with a name and a rating and nothing else.
+
+    Args:
+        fields: NEW_CLUSTER and RATING, and in CLUSTER what feeds it.
+        faults: what keeps it from being added.
+    """
+    title = str(fields[Key.NEW_CLUSTER]).strip()
+    if not title:
+        faults.add("name_missing", field=Key.NEW_CLUSTER)
+    elif name_taken(entry, SubentryType.CLUSTER, title, by_other_than=None):
+        faults.add("name_taken", field=Key.NEW_CLUSTER)
+    if Key.RATING not in fields:
+        faults.add("rating_missing", field=Key.RATING)
+    stored = {Key.PARENT.value: fields[Key.CLUSTER], Key.RATINGS.value: [float(fields.get(Key.RATING, 0.0))] * 3}
+    cluster = ConfigSubentry(
+        data=MappingProxyType(stored), subentry_type=SubentryType.CLUSTER, title=title, unique_id=None
+    )
+    if not faults:
+        settings = with_circuit(site_settings(entry), cluster_settings(cluster))
+        faults.add_faults(new_faults(entry, settings), fields=(Key.CLUSTER, Key.RATING))
+    return cluster
 
 
 def _stored(fields: dict[str, Any]) -> dict[str, Any]:

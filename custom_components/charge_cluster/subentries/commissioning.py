@@ -6,7 +6,7 @@ dialogue ends the tests: the site puts everything back.
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, cast, override
 
 import voluptuous as vol
@@ -22,6 +22,7 @@ from homeassistant.helpers.selector import (
 )
 from homeassistant.util import dt as dt_util
 
+from ..chargers import GetsKnown
 from ..const import Key, SubentryType
 from ..coordinator import ChargeClusterConfigEntry
 from ..report.finding_words import FindingWords
@@ -321,12 +322,15 @@ class CommissioningFlow(ConfigSubentryFlow):
         """Show what was found last, and go back."""
         if user_input is not None:
             return await self.async_step_reconfigure()
-        self._words = FindingWords(await words_of(self.hass))
+        words = await words_of(self.hass)
+        self._words = FindingWords(words)
         parts = []
         for subject, name in self._subjects().items():
             lines = [self._line(finding, dated=True) for finding in self._site.findings(subject)]
             if lines:
                 parts.append("\n".join([f"**{name}**", "", *lines]))
+        if ways := self._ways(words):
+            parts.append("\n".join([f"**{words['ways']}**", "", *ways]))
         return self.async_show_form(
             step_id="findings",
             data_schema=vol.Schema({}),
@@ -342,6 +346,21 @@ class CommissioningFlow(ConfigSubentryFlow):
         when = dt_util.as_local(dt_util.utc_from_timestamp(finding.at))
         made_with = "" if finding.firmware is None else f", {finding.firmware}"
         return f"{told} ({when:%Y-%m-%d %H:%M}{made_with})"
+
+    def _ways(self, words: Mapping[str, str]) -> list[str]:
+        """Return what a first contact found out about the charge point, a line each; nothing of a meter."""
+        point_ids = {subject.rpartition("/")[0] for subject in self._subjects()} - {""}
+        lines: list[str] = []
+        for point_id in point_ids:
+            charger = self._site.charger(point_id)
+            if not isinstance(charger, GetsKnown):
+                continue
+            known = charger.acquaintance
+            for topic, (stage, finding) in known.topics.items():
+                told = "" if finding is None else f": `{finding}`"
+                lines.append(f"- {words[f'way_{topic}']}: {words[f'way_is_{stage}']}{told}")
+            lines.extend(f"- {words[f'quirk_{quirk}']}" for quirk in known.quirks)
+        return lines
 
     # Who is who ----------------------------------------------------------------------------------------------------
 
@@ -364,12 +383,11 @@ class CommissioningFlow(ConfigSubentryFlow):
             meters = [meter.meter_id for meter in settings.meters]
             return {subentry.subentry_id: subentry.title} if subentry.subentry_id in meters else {}
         return {
-            connector_key(point.charge_point_id, connector.number): (
-                point.name if len(point.connectors) == 1 else f"{point.name} ({connector.number})"
-            )
+            connector_key(point.charge_point_id, connector.number): point.called(connector)
             for point in settings.charge_points
-            if point.charge_point_id == subentry.subentry_id
             for connector in point.connectors
+            if subentry.subentry_id
+            == (point.charge_point_id if connector.satellite is None else connector.satellite.satellite_id)
         }
 
     def _found(self) -> bool:
@@ -377,9 +395,9 @@ class CommissioningFlow(ConfigSubentryFlow):
 
     def _name_of(self, subject: str) -> str:
         """Return what a connector or meter of the site is called."""
-        subentry_id, _, number = subject.partition("/")
-        subentry = self._get_entry().subentries.get(subentry_id)
-        if subentry is None:
-            return subject
-        several = len(subentry.data.get(Key.ROTATIONS, ())) > 1
-        return f"{subentry.title} ({number})" if several else subentry.title
+        for point in self._site.settings.charge_points:
+            for connector in point.connectors:
+                if connector_key(point.charge_point_id, connector.number) == subject:
+                    return point.called(connector)
+        subentry = self._get_entry().subentries.get(subject)
+        return subject if subentry is None else subentry.title

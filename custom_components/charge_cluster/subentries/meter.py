@@ -1,14 +1,14 @@
-"""Adding and changing a meter: over Modbus, or made of sensors that Home Assistant has already.
+"""Adding and changing a meter: over Modbus, of sensors that Home Assistant has already, or a charge point's own.
 
 Either way it is tried before it is stored: a meter that does not answer as it should is not a guard.
 """
 
 from collections.abc import Mapping
-from typing import Any, override
+from typing import Any, cast, override
 
 import voluptuous as vol
 from homeassistant.components.sensor import SensorDeviceClass
-from homeassistant.config_entries import SOURCE_USER, ConfigSubentry, SubentryFlowResult
+from homeassistant.config_entries import SOURCE_USER, ConfigEntryState, ConfigSubentry, SubentryFlowResult
 from homeassistant.const import (
     ATTR_UNIT_OF_MEASUREMENT,
     UnitOfElectricCurrent,
@@ -25,12 +25,18 @@ from homeassistant.helpers.selector import (
     NumberSelector,
     NumberSelectorConfig,
     NumberSelectorMode,
+    SelectOptionDict,
+    SelectSelector,
+    SelectSelectorConfig,
+    SelectSelectorMode,
     TextSelector,
 )
 
+from ..chargers import ChargerOffline, HasMeter
 from ..configuration import site_settings
 from ..const import SUPPLY_ID, Key, SubentryType
-from ..engine.model import PHASES, MeterScope
+from ..coordinator import ChargeClusterConfigEntry
+from ..engine.model import PHASES, MeterScope, PhaseAmps
 from ..modbus.link import LinkFault
 from ..modbus.scan import FoundMeter, NoMeterFound, identify
 from . import FormFaults, advanced, choice, circuit_choice, folded, name_taken, pick, unfolded, whole_number
@@ -38,6 +44,10 @@ from .commissioning import CommissioningFlow
 
 DEFAULT_MODBUS_PORT = 502
 DEFAULT_INTERVAL_S = 1.0
+
+DEFAULT_STATION_INTERVAL_S = 10.0
+STATION_PATIENCE_S = 8.0
+"""So long a charge point has to tell what its own meter reads, once it said that it will."""
 
 COMMON = (Key.CIRCUIT, Key.SCOPE, Key.RATIO, Key.INVERTED, Key.TIMEOUT)
 
@@ -60,7 +70,7 @@ class MeterFlow(CommissioningFlow):
     async def async_step_user(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
         """Ask what kind of meter it is."""
         del user_input
-        return self.async_show_menu(step_id="user", menu_options=["modbus", "entities"])
+        return self.async_show_menu(step_id="user", menu_options=["modbus", "entities", "station"])
 
     @override
     async def async_step_settings(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -68,6 +78,8 @@ class MeterFlow(CommissioningFlow):
         del user_input
         if Key.PROFILE in self._get_reconfigure_subentry().data:
             return await self.async_step_modbus()
+        if Key.CHARGE_POINT in self._get_reconfigure_subentry().data:
+            return await self.async_step_station()
         return await self.async_step_entities()
 
     async def async_step_modbus(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
@@ -144,6 +156,85 @@ class MeterFlow(CommissioningFlow):
             vol.Optional(key): _sensors(device_class) for key, (device_class, _units) in UNITS.items()
         }
         return self._form("entities", sensors, {}, fields, faults)
+
+    async def async_step_station(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Ask which charge point has the meter, and what that reads."""
+        entry = self._get_entry()
+        if not entry.get_subentries_of_type(SubentryType.CHARGE_POINT):
+            return self.async_abort(reason="no_charge_point")
+        fields = self._known_fields()
+        faults = FormFaults()
+        if user_input is not None:
+            fields = unfolded(user_input)
+            self._check_common(fields, faults)
+            if not faults and self._is_at_the_same(fields):
+                return self._store_station(fields)
+            if not faults:
+                amps = await self._ask_station(fields, faults)
+                if amps is not None:
+                    return self._show_station(fields, amps)
+        options = [
+            SelectOptionDict(value=subentry.subentry_id, label=subentry.title)
+            for subentry in entry.get_subentries_of_type(SubentryType.CHARGE_POINT)
+        ]
+        source: dict[vol.Marker, Any] = {
+            vol.Required(Key.CHARGE_POINT): SelectSelector(
+                SelectSelectorConfig(options=options, mode=SelectSelectorMode.DROPDOWN)
+            )
+        }
+        unusual: dict[vol.Marker, Any] = {
+            vol.Required(Key.INTERVAL, default=DEFAULT_STATION_INTERVAL_S): _seconds(least=2, most=300)
+        }
+        return self._form("station", source, unusual, fields, faults)
+
+    def _is_at_the_same(self, fields: Mapping[str, Any]) -> bool:
+        """Return whether a meter is only described anew, which must be possible while it is silent."""
+        subentry = self._changed_subentry()
+        return subentry is not None and fields[Key.CHARGE_POINT] == subentry.data[Key.CHARGE_POINT]
+
+    async def _ask_station(self, fields: Mapping[str, Any], faults: FormFaults) -> PhaseAmps | None:
+        """Return what the charge point's own meter reads; where it tells nothing usable, say so."""
+        entry = self._get_entry()
+        name = entry.subentries[fields[Key.CHARGE_POINT]].title
+        charger: object = None
+        if entry.state is ConfigEntryState.LOADED:
+            charger = cast("ChargeClusterConfigEntry", entry).runtime_data.site.charger(fields[Key.CHARGE_POINT])
+        if not isinstance(charger, HasMeter):
+            faults.add("station_unreachable", field=Key.CHARGE_POINT, charge_point=name)
+            return None
+        try:
+            told = await charger.read_station(STATION_PATIENCE_S)
+        except ChargerOffline:
+            faults.add("station_unreachable", field=Key.CHARGE_POINT, charge_point=name)
+            return None
+        if told is None:
+            faults.add("station_tells_nothing", field=Key.CHARGE_POINT, charge_point=name)
+        elif told.amps is None:
+            faults.add("station_phases_missing", field=Key.CHARGE_POINT, charge_point=name)
+        return None if told is None else told.amps
+
+    def _show_station(self, fields: dict[str, Any], amps: PhaseAmps) -> SubentryFlowResult:
+        """Show what the meter reads, so that a wrong one, or a wrong sign, is seen before it guards anything."""
+        self._filled_in = fields
+        factor = float(fields.get(Key.RATIO, 1.0)) * (-1.0 if fields.get(Key.INVERTED) else 1.0)
+        return self.async_show_form(
+            step_id="station_found",
+            data_schema=vol.Schema({}),
+            description_placeholders={
+                "charge_point": self._get_entry().subentries[fields[Key.CHARGE_POINT]].title,
+                "currents": " / ".join(f"{value * factor:.1f} A" for value in amps),
+            },
+            last_step=True,
+        )
+
+    async def async_step_station_found(self, user_input: dict[str, Any] | None = None) -> SubentryFlowResult:
+        """Store what was seen."""
+        del user_input
+        return self._store_station(self._filled_in)
+
+    def _store_station(self, fields: Mapping[str, Any]) -> SubentryFlowResult:
+        stored = pick(fields, (*COMMON, Key.CHARGE_POINT, Key.INTERVAL))
+        return self._store(fields, stored, unique_id=f"meter:station:{stored[Key.CHARGE_POINT]}")
 
     def _known_fields(self) -> dict[str, Any]:
         if self.source == SOURCE_USER:

@@ -1,7 +1,8 @@
 """Loaded into a Home Assistant that is measured: notes when its event loop was late, and what held it.
 
-A timer of 5 ms says how late the loop is; each callback that holds it for long is noted by name, and so is the garbage
-collector. Lines go to a file beside the configuration; times are those of CLOCK_MONOTONIC, which all processes share.
+A timer (of 5 ms, if not configured) says how late the loop is; each callback that holds it for long is noted
+by name, and so is the garbage collector. Lines go to a file beside the configuration; times are those of
+CLOCK_MONOTONIC, which all processes share.
 """
 
 import asyncio
@@ -27,16 +28,17 @@ WRITTEN_EVERY_S = 1.0
 
 async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
     """Begin to watch."""
-    del config
-    Probe(asyncio.get_running_loop(), Path(hass.config.path(FILE))).begin()
+    every_s = float((config[DOMAIN] or {}).get("sampled_every_s", SAMPLED_EVERY_S))
+    Probe(asyncio.get_running_loop(), Path(hass.config.path(FILE)), every_s).begin()
     return True
 
 
 class Probe:
     """Watches one loop until its process ends."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, file: Path) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, file: Path, sampled_every_s: float) -> None:
         """Write to a file."""
+        self._sampled_every_s = sampled_every_s
         self._loop = loop
         self._file = file
         self._lines: list[dict[str, Any]] = []
@@ -47,7 +49,7 @@ class Probe:
         """Watch from now on."""
         self._watch_callbacks()
         gc.callbacks.append(self._collected)
-        self._due = self._loop.time() + SAMPLED_EVERY_S
+        self._due = self._loop.time() + self._sampled_every_s
         self._loop.call_at(self._due, self._sample)
         self._loop.call_later(WRITTEN_EVERY_S, self._write)
 
@@ -55,7 +57,7 @@ class Probe:
         now = self._loop.time()
         if now - self._due > LATE_S:
             self._lines.append({"at": self._due, "late_s": now - self._due})
-        self._due = now + SAMPLED_EVERY_S
+        self._due = now + self._sampled_every_s
         self._loop.call_at(self._due, self._sample)
 
     def _watch_callbacks(self) -> None:

@@ -6,14 +6,15 @@ control; it makes measurements frequent and the wording of limits right at the f
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from ..experience import ABLE, NO_EXPERIENCE, UNABLE, Experience, Topic
 from ..frames import JsonObject
-from ..rpc import CallRefused, CallTimedOut
+from ..profiles import ProfileAbilities, units_named
+from ..rpc import Ask, CallRefused, CallTimedOut
+from ..standing import WantedSettings
 from . import requests
-from .profiles import ProfileAbilities
-from .requests import RateUnit
 
 MAX_KEYS = 500
 MAX_VALUE = 500
@@ -22,10 +23,14 @@ _SECRET_WORDS = ("authorizationkey", "password", "secret", "passphrase")
 SAMPLE_INTERVAL = "MeterValueSampleInterval"
 SAMPLED_MEASURANDS = "MeterValuesSampledData"
 SAMPLED_MEASURANDS_LENGTH = "MeterValuesSampledDataMaxLength"
+ALIGNED_INTERVAL = "ClockAlignedDataInterval"
+ALIGNED_MEASURANDS = "MeterValuesAlignedData"
+"""What is told at moments of the clock, also of the meter of the charge point itself."""
 HEARTBEAT_INTERVAL = "HeartbeatInterval"
 PING_INTERVAL = "WebSocketPingInterval"
 RATE_UNITS = "ChargingScheduleAllowedChargingRateUnit"
 MAX_STACK_LEVEL = "ChargeProfileMaxStackLevel"
+MAX_PERIODS = "ChargingScheduleMaxPeriods"
 CONNECTORS = "NumberOfConnectors"
 AUTHORISATION_KEY = "AuthorizationKey"
 
@@ -33,10 +38,13 @@ KEYS_OF_INTEREST = (
     SAMPLE_INTERVAL,
     SAMPLED_MEASURANDS,
     SAMPLED_MEASURANDS_LENGTH,
+    ALIGNED_INTERVAL,
+    ALIGNED_MEASURANDS,
     HEARTBEAT_INTERVAL,
     PING_INTERVAL,
     RATE_UNITS,
     MAX_STACK_LEVEL,
+    MAX_PERIODS,
     CONNECTORS,
 )
 
@@ -52,9 +60,6 @@ MEASURANDS = (
 """Most needed first: where a charger takes only some, these are they."""
 NEEDED_MEASURANDS = 4
 
-type Ask = Callable[[str, JsonObject], Awaitable[JsonObject]]
-"""Sends a call and returns its answer. Raises CallFailed."""
-
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -62,15 +67,6 @@ class Setting:
 
     value: str | None
     read_only: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WantedSettings:
-    """What we want of every charge point."""
-
-    sample_interval_s: int = 10
-    heartbeat_interval_s: int = 60
-    ping_interval_s: int = 30
 
 
 @dataclass(slots=True)
@@ -117,27 +113,42 @@ class Configuration:
     @property
     def abilities(self) -> ProfileAbilities:
         """Return what it says it can do with charging profiles."""
-        words = {word.strip().casefold() for word in (self.text(RATE_UNITS) or "").replace(";", ",").split(",")}
-        units = tuple(
-            unit
-            for unit, names in ((RateUnit.AMPS, {"current", "a"}), (RateUnit.WATTS, {"power", "w"}))
-            if words & names
-        )
         level = self.whole(MAX_STACK_LEVEL)
-        if level is not None and level < 0:
-            level = None
-        return ProfileAbilities(units=units or (RateUnit.AMPS, RateUnit.WATTS), max_level=level)
+        return ProfileAbilities(
+            units=units_named(self.text(RATE_UNITS)),
+            max_level=level if level is not None and level >= 0 else None,
+            max_periods=positive(self.whole(MAX_PERIODS)),
+        )
 
 
-async def set_up(ask: Ask, configuration: Configuration, wanted: WantedSettings) -> None:
-    """Read the configuration and bring it to what is wanted.
+def positive(count: int | None) -> int | None:
+    """Return a number of things that there is one of at least; chargers have been seen to say 0 or -1 for no limit."""
+    return count if count is not None and count > 0 else None
+
+
+async def set_up(
+    ask: Ask,
+    configuration: Configuration,
+    wanted: WantedSettings,
+    experience: Experience = NO_EXPERIENCE,
+    *,
+    few_measurands: bool = False,
+    may_try: bool = True,
+) -> bool:
+    """Read the configuration and bring it to what is wanted; return whether nothing is left to be found out.
+
+    Args:
+        experience: what is known of the charger, and is found out here.
+        few_measurands: it must not be asked for more measurands than are needed.
+        may_try: whether it may be asked for one thing after the other that it may not like: not while somebody charges.
 
     Raises:
         CallFailed: the charger stopped answering; refusals of single keys are taken as they are.
     """
-    await _read_all(ask, configuration)
+    await _read_all(ask, configuration, experience)
     changed: list[str] = []
-    if await _set_measurands(ask, configuration):
+    took = await _set_measurands(ask, configuration, experience, few=few_measurands, may_try=may_try)
+    if took:
         changed.append(SAMPLED_MEASURANDS)
     numbers: Mapping[str, int] = {
         SAMPLE_INTERVAL: wanted.sample_interval_s,
@@ -151,7 +162,32 @@ async def set_up(ask: Ask, configuration: Configuration, wanted: WantedSettings)
         if configuration.whole(key) != value and await change(ask, configuration, key, str(value)):
             changed.append(key)
     if changed:
-        await _read(ask, configuration, changed)
+        await read(ask, configuration, changed)
+    return took is not None
+
+
+async def align(ask: Ask, configuration: Configuration, interval_s: int) -> None:
+    """Have the meter of the charge point itself told so often.
+
+    Raises:
+        CallFailed: the charger stopped answering; refusals of single keys are taken as they are.
+    """
+    changed: list[str] = []
+    measurands = configuration.settings.get(ALIGNED_MEASURANDS)
+    wanted = MEASURANDS[:NEEDED_MEASURANDS]
+    if not (measurands is not None and measurands.read_only) and not set(wanted) <= _words(
+        configuration.text(ALIGNED_MEASURANDS)
+    ):
+        for some in (wanted, wanted[:1]):
+            if await change(ask, configuration, ALIGNED_MEASURANDS, ",".join(some)):
+                changed.append(ALIGNED_MEASURANDS)
+                break
+    if configuration.whole(ALIGNED_INTERVAL) != interval_s and await change(
+        ask, configuration, ALIGNED_INTERVAL, str(interval_s)
+    ):
+        changed.append(ALIGNED_INTERVAL)
+    if changed:
+        await read(ask, configuration, changed)
 
 
 async def change(ask: Ask, configuration: Configuration, key: str, value: str) -> bool:
@@ -166,37 +202,60 @@ async def change(ask: Ask, configuration: Configuration, key: str, value: str) -
     return status in ("Accepted", "RebootRequired")
 
 
-async def _read_all(ask: Ask, configuration: Configuration) -> None:
+async def _read_all(ask: Ask, configuration: Configuration, experience: Experience) -> None:
+    if not experience.worth_asking(Topic.CONFIGURATION):
+        await read(ask, configuration, KEYS_OF_INTEREST)
+        return
     try:
         configuration.take(await ask("GetConfiguration", requests.get_configuration()))
     except CallRefused, CallTimedOut:
         # Some cannot put all their keys into one message.
-        await _read(ask, configuration, KEYS_OF_INTEREST)
+        await read(ask, configuration, KEYS_OF_INTEREST)
+        # It answers, and not that: a link that is down would not have let this pass.
+        experience.learned(Topic.CONFIGURATION, UNABLE)
+    else:
+        experience.learned(Topic.CONFIGURATION, ABLE)
 
 
-async def _read(ask: Ask, configuration: Configuration, keys: tuple[str, ...] | list[str]) -> None:
+async def read(ask: Ask, configuration: Configuration, keys: Sequence[str]) -> None:
+    """Read keys anew. Raises CallFailed other than CallRefused."""
     try:
         configuration.take(await ask("GetConfiguration", requests.get_configuration(keys)))
     except CallRefused:
         return
 
 
-async def _set_measurands(ask: Ask, configuration: Configuration) -> bool:
-    """Ask for all measurands at once, else one by one; return whether anything was changed."""
+async def _set_measurands(
+    ask: Ask, configuration: Configuration, experience: Experience, *, few: bool, may_try: bool
+) -> bool | None:
+    """Ask for all measurands at once, else one by one; return whether anything was changed.
+
+    None: one by one would be next, and may not be tried now.
+
+    Where others of its model took some of them only, it is asked for these first.
+    """
     known = configuration.settings.get(SAMPLED_MEASURANDS)
     if known is not None and known.read_only:
         return False
     present = _words(known.value if known is not None else None)
     most = configuration.whole(SAMPLED_MEASURANDS_LENGTH) or len(MEASURANDS)
-    wanted = MEASURANDS[: max(1, most)]
+    wanted = MEASURANDS[: max(1, min(most, NEEDED_MEASURANDS) if few else most)]
     if set(wanted[:NEEDED_MEASURANDS]) <= present:
         return False
-    if await change(ask, configuration, SAMPLED_MEASURANDS, ",".join(wanted)):
-        return True
+    remembered = _words(experience.known(Topic.MEASURANDS).finding)
+    likely = tuple(measurand for measurand in wanted if measurand in remembered)
+    for some in dict.fromkeys((likely or wanted, wanted)):
+        if await change(ask, configuration, SAMPLED_MEASURANDS, ",".join(some)):
+            experience.learned(Topic.MEASURANDS, ",".join(some))
+            return True
+    if not may_try:
+        return None
     taken: list[str] = []
     for measurand in wanted:
         if await change(ask, configuration, SAMPLED_MEASURANDS, ",".join([*taken, measurand])):
             taken.append(measurand)
+    if taken:
+        experience.learned(Topic.MEASURANDS, ",".join(taken))
     return bool(taken)
 
 

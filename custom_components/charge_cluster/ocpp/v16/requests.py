@@ -6,37 +6,21 @@ Strings are cut to the lengths of the specification; limits have one decimal, ro
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from enum import StrEnum
 from typing import NotRequired, TypedDict
 
 from ..frames import JsonObject
+from ..profiles import ChargingProfile, Period, Purpose, RateUnit
 
 ID_TAG_LENGTH = 20
 KEY_LENGTH = 50
 VALUE_LENGTH = 500
 
-
-class RateUnit(StrEnum):
-    """The unit of a limit."""
-
-    AMPS = "A"
-    WATTS = "W"
-
-
-class Purpose(StrEnum):
-    """What a charging profile is for."""
-
-    STATION_MAXIMUM = "ChargePointMaxProfile"
-    DEFAULT = "TxDefaultProfile"
-    TRANSACTION = "TxProfile"
-
-
-class Kind(StrEnum):
-    """What the times of a schedule count from."""
-
-    ABSOLUTE = "Absolute"
-    RELATIVE = "Relative"
+PURPOSES = {
+    Purpose.STATION_MAXIMUM: "ChargePointMaxProfile",
+    Purpose.DEFAULT: "TxDefaultProfile",
+    Purpose.TRANSACTION: "TxProfile",
+}
 
 
 class ResetKind(StrEnum):
@@ -74,29 +58,7 @@ class _Profile(TypedDict):
     chargingProfileKind: str
     chargingSchedule: _Schedule
     transactionId: NotRequired[int]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Period:
-    """From `start_s` after the start of the schedule, `limit` in the schedule's unit."""
-
-    start_s: int
-    limit: float
-    phases: int | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ChargingProfile:
-    """A charging profile with one schedule, never with an end."""
-
-    profile_id: int
-    stack_level: int
-    purpose: Purpose
-    kind: Kind
-    unit: RateUnit
-    periods: tuple[Period, ...]
-    starts_at: str | None = None
-    transaction_id: int | None = None
+    validFrom: NotRequired[str]
 
 
 def set_charging_profile(connector: int, profile: ChargingProfile) -> JsonObject:
@@ -110,12 +72,14 @@ def set_charging_profile(connector: int, profile: ChargingProfile) -> JsonObject
     body: _Profile = {
         "chargingProfileId": profile.profile_id,
         "stackLevel": profile.stack_level,
-        "chargingProfilePurpose": profile.purpose.value,
+        "chargingProfilePurpose": PURPOSES[profile.purpose],
         "chargingProfileKind": profile.kind.value,
         "chargingSchedule": schedule,
     }
-    if profile.transaction_id is not None:
-        body["transactionId"] = profile.transaction_id
+    if profile.valid_from is not None:
+        body["validFrom"] = profile.valid_from
+    if isinstance(profile.transaction, int):
+        body["transactionId"] = profile.transaction
     return {"connectorId": connector, "csChargingProfiles": body}
 
 
@@ -187,8 +151,3 @@ def data_transfer(vendor: str, message: str | None = None, content: str | None =
     if content is not None:
         payload["data"] = content
     return payload
-
-
-def clear_cache() -> JsonObject:
-    """Ask to forget the idTags that it remembers."""
-    return {}

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from math import floor
 
 from ...engine.model import PHASES
 from . import analysis
@@ -218,13 +220,20 @@ async def minimum(trial: Trial) -> Outcome:
         raise NoProof("not_measured")
     trial.tell("finding_minimum", None)
     configured = trial.connector.minimum_a
-    amps = min(PILOT_MINIMUM_A, configured)
-    while amps <= min(HIGH_A, trial.connector.maximum_a):
+    for amps in _offers(trial, min(PILOT_MINIMUM_A, configured)):
         if await _charges_at(trial, amps):
             verdict = Verdict.FAILED if amps > configured + LIKE_A else Verdict.PASSED
             return Outcome(verdict=verdict, figures={"minimum_a": amps, "configured_a": configured})
-        amps += 1.0
     raise NoProof("no_vehicle", configured_a=configured)
+
+
+def _offers(trial: Trial, least: float) -> Sequence[float]:
+    """Return the currents to offer a vehicle one after the other: those that its charge point knows, or whole amps."""
+    most = min(HIGH_A, trial.connector.maximum_a)
+    steps = trial.point.steps_a
+    if steps is not None:
+        return [amps for amps in steps if amps <= most]
+    return [least + more for more in range(floor(most - least) + 1)]
 
 
 async def _charges_at(trial: Trial, amps: float) -> bool:

@@ -107,11 +107,11 @@ def _below(bench: Bench, meter: MeterSettings) -> Iterable[tuple[ChargePointSett
     """Return the connectors below a meter with their keys."""
     parents = {circuit.circuit_id: circuit.parent_id for circuit in bench.settings.circuits}
     for point in bench.settings.charge_points:
-        circuit_id: str | None = point.circuit_id
-        while circuit_id is not None and circuit_id != meter.circuit_id:
-            circuit_id = parents.get(circuit_id)
-        if circuit_id == meter.circuit_id:
-            for connector in point.connectors:
+        for connector in point.connectors:
+            circuit_id: str | None = point.circuit_of(connector)
+            while circuit_id is not None and circuit_id != meter.circuit_id:
+                circuit_id = parents.get(circuit_id)
+            if circuit_id == meter.circuit_id:
                 yield point, connector, connector_key(point.charge_point_id, connector.number)
 
 

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ...engine.model import PHASES, MeterScope, PhaseAmps, VehicleState
+from ...engine.steps import known_below
 from ...ocpp.protocols import Clock
 from ..settings import ChargePointSettings, ConnectorSettings, MeterSettings, SiteSettings
 from ..views import ChargePointView, CircuitView, ConnectorView, MeterView, connector_key
@@ -192,7 +193,7 @@ class Trial:
         """Return the circuits above it, the nearest first."""
         parents = {circuit.circuit_id: circuit.parent_id for circuit in self.bench.settings.circuits}
         found: list[str] = []
-        circuit_id: str | None = self.point.circuit_id
+        circuit_id: str | None = self.point.circuit_of(self.connector)
         while circuit_id is not None and circuit_id not in found:
             found.append(circuit_id)
             circuit_id = parents.get(circuit_id)
@@ -208,7 +209,8 @@ class Trial:
     @property
     def highest_a(self) -> float:
         """Return the current that it is raised to in tests."""
-        return min(HIGH_A, self.connector.maximum_a)
+        most = min(HIGH_A, self.connector.maximum_a)
+        return known_below(most, self.point.step_a, self.point.steps_a)
 
     def check_plugged(self) -> None:
         """Raise NoProof where no vehicle is there any more."""
