@@ -100,7 +100,7 @@ async def _open(hass: HomeAssistant) -> Installation:
         if domain.installation is None:
             domain.installation = await Installation.open(
                 Path(hass.config.path(DOMAIN)),
-                clock=HostClock(),
+                clock=await hass.async_add_executor_job(HostClock),
                 entity_meters=partial(entity_meters, hass),
                 local_zone=dt_util.get_default_time_zone,
                 trust_store=HassTrustStore(hass),
