@@ -1,9 +1,9 @@
 """The two clocks of the host, and whether its wall clock can be believed.
 
 A small computer without a battery starts with the time of its last shutdown and is corrected minutes later. Until then
-nothing absolute may go out to chargers. The kernel says whether somebody disciplines its clock. Where nobody tells it, it
-is believed at once if it ran on while the host was off (one with a battery, or that of a virtual machine, which
-has the time from the machine beneath it), and after a patience otherwise.
+nothing absolute may go out to chargers. The kernel says whether somebody disciplines its clock. Where nobody tells it,
+the clock is believed at once if it ran on while the host was off (one with a battery, or that of a virtual machine,
+which has the time from the machine beneath it), and after a patience otherwise.
 """
 
 import ctypes

@@ -8,7 +8,7 @@ from simulator.scenario import FaultKind
 
 from .car_parks import METER, a_car_park
 from .conftest import Opening
-from .witness import REACTION_S, Witness
+from .witness import REACTION_S, USED_WITHIN_S, Witness
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -36,7 +36,7 @@ async def test_a_building_load_that_jumps_while_eight_cars_charge_is_answered_wi
     stage = await opened(a_car_park(name="step", rating_a=125.0, points=8, cars=8))
     witness = Witness(stage)
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all eight cars charge")
-    await witness.sees(lambda: witness.supply_a() > 110.0, within_s=60.0, what="the supply is well used")
+    await witness.sees(lambda: witness.supply_a() > 110.0, within_s=USED_WITHIN_S, what="the supply is well used")
     await witness.watches(lambda: witness.supply_a() > 110.0, for_s=REPORTED_AFTER_S, what="it stays so")
     assert witness.seconds_above() == 0.0
 
@@ -61,7 +61,7 @@ async def test_a_meter_that_dies_leaves_the_declared_worst_and_its_return_brings
     def charging_a() -> float:
         return witness.supply_a() - 20.0
 
-    await witness.sees(lambda: charging_a() > 80.0, within_s=60.0, what="cars use what the building leaves")
+    await witness.sees(lambda: charging_a() > 80.0, within_s=USED_WITHIN_S, what="cars use what the building leaves")
 
     witness.site.fault(FaultKind.METER_SILENT, METER)
     left = 125.0 - 6.25 - 60.0
@@ -75,7 +75,7 @@ async def test_a_meter_that_dies_leaves_the_declared_worst_and_its_return_brings
     witness.site.set_base_load("supply", None)
 
     witness.site.mend(FaultKind.METER_SILENT, METER)
-    await witness.sees(lambda: charging_a() > 80.0, within_s=90.0, what="current comes back with the meter")
+    await witness.sees(lambda: charging_a() > 80.0, within_s=USED_WITHIN_S, what="current comes back with the meter")
 
     assert witness.seconds_above() == 0.0
     assert witness.redialled() == set()
@@ -87,7 +87,7 @@ async def test_a_charge_point_that_is_cut_off_goes_to_its_fallback_and_on_with_i
     stage = await opened(a_car_park(name="offline", rating_a=63.0, points=4, cars=4, worst_base_load_a=20.0))
     witness = Witness(stage)
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all four cars charge")
-    await witness.sees(lambda: witness.drawn("P01") > 7.0, within_s=60.0, what="more than the fallback flows")
+    await witness.sees(lambda: witness.drawn("P01") > 7.0, within_s=USED_WITHIN_S, what="more than the fallback flows")
     transaction = witness.transaction("P01")
 
     witness.site.fault(FaultKind.DROPS, "P01")
@@ -101,7 +101,7 @@ async def test_a_charge_point_that_is_cut_off_goes_to_its_fallback_and_on_with_i
     witness.site.mend(FaultKind.DROPS, "P01")
     await witness.sees(lambda: witness.online("P01"), within_s=60.0, what="it dials again")
     await witness.sees(
-        lambda: witness.drawn("P01") > 7.0, within_s=60.0, what="it is given more than its fallback again"
+        lambda: witness.drawn("P01") > 7.0, within_s=USED_WITHIN_S, what="it is given more than its fallback again"
     )
 
     assert witness.transaction("P01") == transaction

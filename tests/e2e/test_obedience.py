@@ -6,7 +6,7 @@ from simulator.scenario import FaultKind
 
 from .car_parks import a_car_park
 from .conftest import Opening
-from .witness import REACTION_S, Witness
+from .witness import REACTION_S, USED_WITHIN_S, Witness
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -22,7 +22,7 @@ async def test_limits_that_are_ignored_in_amps_are_obeyed_in_watts_and_the_other
     stage = await opened(a_car_park(name="form", rating_a=63.0, points=4, cars=4, worst_base_load_a=30.0))
     witness = Witness(stage)
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all four cars charge")
-    await witness.sees(lambda: witness.supply_a() > 55.0, within_s=60.0, what="the supply is well used")
+    await witness.sees(lambda: witness.supply_a() > 55.0, within_s=USED_WITHIN_S, what="the supply is well used")
     fair_a = witness.drawn("P01")
 
     witness.site.fault(FaultKind.IGNORES_FORM, "P01")
@@ -36,5 +36,5 @@ async def test_limits_that_are_ignored_in_amps_are_obeyed_in_watts_and_the_other
         what="it obeys what it is told in watts",
     )
     await witness.watches(witness.within_ratings, for_s=20.0, what="nothing is above its rating")
-    await witness.sees(lambda: witness.supply_a() > 55.0, within_s=90.0, what="all share again")
+    await witness.sees(lambda: witness.supply_a() > 55.0, within_s=USED_WITHIN_S, what="all share again")
     assert witness.redialled() == set()

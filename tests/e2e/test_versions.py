@@ -11,7 +11,7 @@ from simulator.charge_point import OcppVersion
 
 from .car_parks import a_car_park
 from .conftest import Opening
-from .witness import REACTION_S, Witness
+from .witness import REACTION_S, USED_WITHIN_S, Witness
 
 pytestmark = pytest.mark.timeout(240)
 
@@ -36,7 +36,7 @@ async def test_charge_points_of_every_version_share_a_supply_and_their_sessions_
     stage = await opened(park)
     witness = Witness(stage)
     await witness.sees(witness.all_charge, within_s=ALL_CHARGE_WITHIN_S, what="all six cars charge")
-    await witness.sees(lambda: witness.supply_a() > 85.0, within_s=90.0, what="the supply is well used")
+    await witness.sees(lambda: witness.supply_a() > 85.0, within_s=USED_WITHIN_S, what="the supply is well used")
 
     witness.site.set_base_load("supply", (50.0, 50.0, 50.0))
     await witness.sees(lambda: not witness.within_ratings(), within_s=5.0, what="the jump overloads the supply")

@@ -10,6 +10,11 @@ REACTION_S = 20.0
 """T: the most that a jump of the base load may last above a rating."""
 
 
+USED_WITHIN_S = 120.0
+"""Limits rise to what there is in three or four steps, each after all charge points have measured what the last one did:
+each 10 s, and later on a machine that has other work."""
+
+
 class NotSeen(AssertionError):
     """What was waited for did not happen in time."""
 
