@@ -11,7 +11,7 @@ REACTION_S = 20.0
 
 
 USED_WITHIN_S = 120.0
-"""Limits rise to what there is in three or four steps, each after all charge points have measured what the last one did:
+"""Limits rise to what there is in three or four steps, each after all charge points have measured what the last did:
 each 10 s, and later on a machine that has other work."""
 
 
