@@ -14,7 +14,7 @@ from pytest_homeassistant_custom_component.common import MockConfigEntry, async_
 
 from custom_components.charge_cluster.engine.model import Reason, VehicleState
 from custom_components.charge_cluster.meters import FaultKey
-from custom_components.charge_cluster.sensor import NO_FAULT
+from custom_components.charge_cluster.sensors.meter import NO_FAULT
 from custom_components.charge_cluster.site.exposure import ExposureView
 from tests.ocpp.charge_point import energy, sampled
 from tests.site_entry import DOMAIN, a_charge_point, a_cluster, a_meter, a_site, add, free_port, set_up, subentry_called
