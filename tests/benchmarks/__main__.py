@@ -25,14 +25,22 @@ docs/benchmarks.md says what each figure is.
 def main(arguments: Sequence[str] | None = None) -> int:
     """Return what the program exits with: 0; 1 where a target was missed and --strict was given; 2 for a broken run."""
     options = _options(arguments)
+    rows: list[Row] = []
+    broken: str | None = None
     try:
-        report = Report(rows=list(_rows(options)), quick=options.quick)
+        for row in _rows(options):
+            say(row.as_line())
+            rows.append(row)
     except (ProgramEnded, Worthless, NoRecording) as failure:
-        sys.stderr.write(f"benchmark: {failure}\n")
-        return 2
+        # What was measured until then took minutes; it is shown all the same.
+        broken = str(failure)
+    report = Report(rows=rows, quick=options.quick)
     if options.json is not None:
         options.json.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{report.as_table()}\n")
+    if broken is not None:
+        say(f"broken off: {broken}")
+        return 2
     return 1 if options.strict and report.missed else 0
 
 

@@ -58,6 +58,10 @@ class Row:
         met = self.value >= self.target if self.at_least else self.value <= self.target
         return Verdict.MET if met else Verdict.MISSED
 
+    def as_line(self) -> str:
+        """Return it for a person who waits for the table."""
+        return " | ".join(filter(None, _cells(self)))
+
 
 def this_machine() -> dict[str, str | int]:
     """Return what kind of machine this is; nothing that tells which one."""
