@@ -1,6 +1,6 @@
 """What a person sends who asks for help: settings, what is seen now, problems and the last limits, without secrets.
 
-Keys, idTags, identities, serial numbers and addresses are taken out twice: where they have a field of their own, and as
+Keys, idTags, identities, serial numbers and addresses, and when drivers leave and what they want, are taken out twice: where they have a field of their own, and as
 texts wherever they occur (a charge point is often named after its identity, a fault names the address that it met).
 """
 
@@ -32,7 +32,18 @@ from .site.views import NewcomerView
 
 IN_SETTINGS = frozenset({"key", "identity", "host", "certificate", "client_authority", "names"})
 """Fields of settings that are secret, or tell who somebody is or where."""
-IN_VIEWS = frozenset({"id_tag", "serial", "remote"})
+IN_VIEWS = frozenset(
+    {
+        "id_tag",
+        "serial",
+        "remote",
+        "departure_at",
+        "told_departure_at",
+        "leave_at",
+        "possible_at",
+        "wanted_wh",
+    }
+)
 """Likewise in what is seen; `identity` is there what a charge point is, not who."""
 
 LEAST_TEXT = 3

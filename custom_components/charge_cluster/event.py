@@ -3,8 +3,8 @@
 Sessions begin and end, wait for a place and get one, and are done; `site.session_news` sees to it that this is not told
 with every pass. Cards are accepted or refused, or Home Assistant is asked about them.
 
-An event lands in the recorder, where a driver's tag has no business: a card is told by the driver's name, where one is
-known, and its last two characters.
+An event lands in the recorder, where a driver's tag has no business, and when a driver leaves neither: a card is told by
+the driver's name, where one is known, and its last two characters.
 """
 
 import re
@@ -121,10 +121,8 @@ class SessionEvents(ChargePointEntity, EventEntity):
         if event.kind in OF_PLACES:
             told |= {"queue_position": event.queue_position, "expected_at": _spoken(event.expected_at)}
         elif event.kind == IMPOSSIBLE:
-            told |= {
-                "shortfall_kwh": round(event.shortfall_wh / WH_PER_KWH, 3),
-                "possible_at": _spoken(event.possible_at),
-            }
+            # By when it could be had would tell when it leaves; the trigger tells it to automations.
+            told |= {"shortfall_kwh": round(event.shortfall_wh / WH_PER_KWH, 3)}
         elif event.kind == ENDED:
             costs = event.session.costs
             told |= {

@@ -8,8 +8,10 @@ no news.
 from asyncio import Task
 from typing import Any, ClassVar, override
 
+from homeassistant.config_entries import ConfigEntryState
 from homeassistant.const import STATE_OFF, STATE_ON, Platform
 from homeassistant.core import CALLBACK_TYPE, Context, HomeAssistant, State, callback
+from homeassistant.helpers import entity_registry as er
 from homeassistant.helpers.automation import DomainSpec
 from homeassistant.helpers.trigger import (
     EntityTargetStateTriggerBase,
@@ -21,8 +23,10 @@ from homeassistant.helpers.trigger import (
     TriggerNotTriggeredReporter,
 )
 
+from .actions.sentences import spoken
 from .site.cards import CardNews
 from .site.session_news import ADMITTED, DONE, IMPOSSIBLE, WAITING
+from .site.site import Site
 from .targets import showing
 
 EVENT_TYPE = "event_type"
@@ -66,11 +70,16 @@ class _EventTrigger(_TriggerOfOurs, StatelessEntityTriggerBase):
     ) -> CALLBACK_TYPE:
         @callback
         def run(extra_trigger_payload: dict[str, Any], description: str, context: Context | None = None) -> Task[Any]:
-            attributes = extra_trigger_payload["to_state"].attributes
-            told = {name: attributes.get(name) for name in self._variables}
-            return run_action(extra_trigger_payload | told, description, context)
+            state: State = extra_trigger_payload["to_state"]
+            told = {name: state.attributes.get(name) for name in self._variables}
+            return run_action(extra_trigger_payload | told | self._beyond(state), description, context)
 
         return await super().async_attach_runner(run, did_not_trigger)
+
+    def _beyond(self, state: State) -> dict[str, Any]:
+        """Return what automations are told beyond what the event shows to everybody."""
+        del state
+        return {}
 
 
 class _SessionTrigger(_EventTrigger):
@@ -126,8 +135,24 @@ class SessionImpossible(_SessionTrigger):
 
     _kind = IMPOSSIBLE
     # It may become possible, which nobody is told, and impossible once more.
-    _which = (EVENT_TYPE, "session_id", "shortfall_kwh", "possible_at")
-    _variables = (*OF_SESSIONS, "shortfall_kwh", "possible_at")
+    _which = (EVENT_TYPE, "session_id", "shortfall_kwh", "duration_s")
+    _variables = (*OF_SESSIONS, "shortfall_kwh")
+
+    @override
+    def _beyond(self, state: State) -> dict[str, Any]:
+        """Return by when it could be had: not in the event, as that would tell everybody when the driver leaves."""
+        return {"possible_at": self._possible_at(state)}
+
+    def _possible_at(self, state: State) -> str | None:
+        registered = er.async_get(self._hass).async_get(state.entity_id)
+        entry = None if registered is None else self._hass.config_entries.async_get_entry(registered.config_entry_id or "")
+        if entry is None or entry.state is not ConfigEntryState.LOADED:
+            return None
+        site: Site = entry.runtime_data.site
+        for view in site.connectors.values():
+            if view.session is not None and view.session.session_id == state.attributes.get("session_id"):
+                return None if view.plan is None else spoken(view.plan.possible_at)
+        return None
 
 
 class CardAccepted(_CardTrigger):

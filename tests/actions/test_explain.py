@@ -1,19 +1,21 @@
 """Every limit explains itself, in a sentence."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
 from homeassistant.core import HomeAssistant
 from homeassistant.exceptions import ServiceValidationError
+from homeassistant.util import dt as dt_util
+from pytest_homeassistant_custom_component.common import MockUser
 
 from custom_components.charge_cluster.actions.sentences import Sentences
 from custom_components.charge_cluster.engine.model import Reason
 from tests.entities.stage import Controls, Dial, plug_in_and_charge
 from tests.site_entry import a_charge_point, a_cluster, a_meter, a_site, free_port, set_up
 
-from .stage import answer, device, member
+from .stage import administrator, answer, ask, device, member
 
 
 async def test_a_connector_without_connection_is_explained_to_everybody(hass: HomeAssistant) -> None:
@@ -132,6 +134,31 @@ async def test_what_is_known_beyond_the_reason_is_said(hass: HomeAssistant, chan
     sentence = (await Sentences.load(hass)).whole(replace(view, **changes), connector="CP1", site="Depot")
 
     assert sentence == said
+
+
+async def test_who_leaves_when_is_told_to_administrators_who_ask_for_it_alone(hass: HomeAssistant, dial: Dial) -> None:
+    await hass.config.async_set_time_zone("UTC")
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1"), base_load=0.0))
+    connector = Controls(hass, entry, "CP1", 1)
+    await plug_in_and_charge(await dial(port, "CP1"))
+    await connector.sees(lambda view: view.session is not None)
+    leaves = (dt_util.utcnow() + timedelta(hours=1)).replace(second=0, microsecond=0)
+    cp1 = device(hass, entry, "CP1")
+    await ask(hass, "set_session", cp1, departure=leaves.isoformat(), energy_kwh=80)
+    await connector.sees(lambda view: view.plan is not None and view.plan.impossible)
+
+    async def told(*about: str, by: MockUser) -> str:
+        [explained] = (await answer(hass, "explain", *about, by=by))["connectors"]
+        return str(explained)
+
+    at = (f"{leaves:%H:%M}", f"{leaves:%Y-%m-%d %H:%M}")
+    assert any(f"asked for by {word}:" in await told(cp1, by=administrator(hass)) for word in at)
+    assert any(f"asked for by {word}:" in await told(device(hass, entry), cp1, by=administrator(hass)) for word in at)
+    for about, who in (((cp1,), member(hass)), ((), administrator(hass)), ((device(hass, entry),), administrator(hass))):
+        sentence = await told(*about, by=who)
+        assert "It cannot have all that was asked for in time: " in sentence
+        assert f"{leaves:%H:%M}" not in sentence
+        assert "could have that by" not in sentence
 
 
 async def test_a_reason_names_its_circuit_or_the_site(hass: HomeAssistant) -> None:

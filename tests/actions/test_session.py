@@ -92,9 +92,12 @@ async def test_a_session_is_recorded_with_what_was_wished(hass: HomeAssistant, d
     leaves = (dt_util.utcnow() + timedelta(hours=3)).replace(microsecond=0)
 
     await ask(hass, "set_session", device(hass, entry, "CP1"), departure=leaves.isoformat(), energy_kwh=12.5)
-    [session] = (await answer(hass, "get_sessions"))["sessions"]
+    [session] = (await answer(hass, "get_sessions", by=administrator(hass)))["sessions"]
+    [for_others] = (await answer(hass, "get_sessions", by=member(hass)))["sessions"]
 
     assert (session["departure"], session["wanted_kwh"]) == (leaves.isoformat(), 12.5)
+    assert session.keys() - for_others.keys() == {"departure", "wanted_kwh", "id_tag"}
+    assert not {leaves.isoformat(), 12.5} & set(for_others.values())
 
 
 async def test_where_one_of_several_cannot_none_is_changed(hass: HomeAssistant, dial: Dial) -> None:

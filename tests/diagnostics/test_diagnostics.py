@@ -3,6 +3,7 @@
 import asyncio
 import json
 import sqlite3
+import time
 from collections.abc import Callable
 from contextlib import closing
 from typing import Any
@@ -161,6 +162,9 @@ async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessio
     await connector.set_number("cap", 6.0)
     await held_to(point, 6.0)
     await connector.sees(lambda view: view.limit_a == 6.0 and view.fallback_confirmed)
+    leaves_at = round(time.time()) + 3600.0
+    entry.runtime_data.site.wish_session(connector.prefix, departure_at=leaves_at, wanted_wh=77_700.0)
+    await connector.sees(lambda view: view.plan is not None and view.plan.impossible)
 
     told = await of_entry(hass, hass_client, entry)
 
@@ -174,7 +178,11 @@ async def test_what_helps_is_told(hass: HomeAssistant, hass_client: ClientSessio
     assert told["circuits"]["supply"]["exposure"]["device"] == "C63"
     assert told["charge_points"][connector.charge_point_id]["identity"]["firmware"] == "1.2"
     assert told["connectors"][connector.prefix]["limit_a"] == 6.0
-    assert told["connectors"][connector.prefix]["session"]["id_tag"] == REDACTED
+    session, plan = (told["connectors"][connector.prefix][part] for part in ("session", "plan"))
+    personal = [session["id_tag"], *(session["wish"][name] for name in ("departure_at", "wanted_wh"))]
+    assert [*personal, session["told_departure_at"], plan["leave_at"], plan["possible_at"]] == [REDACTED] * 6
+    assert plan["shortfall_wh"] > 0.0
+    assert str(leaves_at) not in json.dumps(told)
     assert 6.0 in {limit["limit_a"] for limit in told["limits"]}
 
 

@@ -118,6 +118,7 @@ async def test_a_driver_sees_when_it_goes_on_and_what_cannot_be(hass: HomeAssist
     point_of = Controls(hass, entry, "CP1")
     told = await point_of.until("event", "session", lambda state: state.attributes["event_type"] == "impossible")
     assert told.attributes["shortfall_kwh"] == wish.attributes["shortfall_kwh"]
+    assert "possible_at" not in told.attributes
     explained = await hass.services.async_call(
         DOMAIN,
         "explain",

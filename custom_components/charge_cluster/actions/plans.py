@@ -11,11 +11,10 @@ from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
 
-from ..coordinator import SubjectKind
 from ..site.billing import PricedSlot, priced_slots
 from ..site.plan import PlanView
 from ..site.views import ConnectorView
-from .records import is_administrator
+from .privacy import is_administrator, tells_departures
 from .sentences import spoken
 from .target import DEVICES_OR_SITE, Place, Target, places_below, targets_of
 
@@ -25,8 +24,6 @@ WH_PER_KWH = W_PER_KW = 1000.0
 PRICE_DIGITS = 5
 COST_DIGITS = 4
 
-NAMES_ITSELF = frozenset({SubjectKind.CONNECTOR, SubjectKind.CHARGE_POINT})
-
 
 async def get_plan(call: ServiceCall) -> ServiceResponse:
     """Return what is planned for each session, in the order of the configuration."""
@@ -35,20 +32,19 @@ async def get_plan(call: ServiceCall) -> ServiceResponse:
     currencies: set[str] = set()
     for target in targets_of(call.hass, call):
         currencies.add(target.site.tariffs.currency)
-        for key, answer in _planned(target, in_person=administrator):
+        for key, answer in _planned(target, departures=tells_departures(target, administrator=administrator)):
             answers[target.entry.entry_id, key] = answer
     return {"currency": min(currencies), "sessions": list(answers.values())}
 
 
-def _planned(target: Target, *, in_person: bool) -> Iterator[tuple[str, JsonObjectType]]:
+def _planned(target: Target, *, departures: bool) -> Iterator[tuple[str, JsonObjectType]]:
     """Yield what is to be said of each session below a target, by its connector."""
-    told_departures = in_person and not NAMES_ITSELF.isdisjoint(target.subjects)
     for place in places_below(target):
         view = target.site.connectors.get(place.key)
         if view is None or view.session is None:
             continue
         answer = _session(place, view)
-        if told_departures:
+        if departures:
             answer |= _departure(view.plan)
         yield place.key, answer
 

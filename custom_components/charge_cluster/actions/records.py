@@ -1,14 +1,14 @@
 """Actions that answer out of the records, and the one that deletes old ones.
 
-Answers are bounded: by a number that the caller gives, or by the time that may be asked for. Who charged is told to
-administrators alone.
+Answers are bounded: by a number that the caller gives, or by the time that may be asked for. Who charged, and
+what its driver said of it, is told to administrators alone.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import voluptuous as vol
-from homeassistant.core import HomeAssistant, ServiceCall, ServiceResponse
+from homeassistant.core import ServiceCall, ServiceResponse
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.util import dt as dt_util
 from homeassistant.util.json import JsonObjectType
@@ -23,6 +23,7 @@ from ..ledger.sessions import SessionRecord
 from ..site.settings import CircuitSettings
 from .fields import posix
 from .ledger_errors import told
+from .privacy import is_administrator
 from .sentences import Sentences, spoken
 from .target import (
     DEVICES_OR_SITE,
@@ -85,14 +86,6 @@ def _span(call: ServiceCall, *, usual_s: float) -> tuple[float, float]:
     return start, end
 
 
-async def is_administrator(hass: HomeAssistant, call: ServiceCall) -> bool:
-    """Return whether an administrator asks; an automation that nobody started counts as one."""
-    if call.context.user_id is None:
-        return True
-    user = await hass.auth.async_get_user(call.context.user_id)
-    return user is not None and user.is_admin
-
-
 def _about(place: Place | None) -> JsonObjectType:
     """Return which connector it is; one that is gone has no name any more."""
     if place is None:
@@ -108,7 +101,7 @@ async def get_sessions(call: ServiceCall) -> ServiceResponse:
     """Return sessions, newest first."""
     start, end = _span(call, usual_s=USUAL_SESSIONS_S)
     limit: int = call.data[LIMIT]
-    tags = await is_administrator(call.hass, call)
+    personal = await is_administrator(call.hass, call)
     found: list[tuple[float, JsonObjectType]] = []
     for scope in scopes_of(targets_of(call.hass, call)):
         sessions = scope.entry.runtime_data.installation.ledger.sessions
@@ -121,7 +114,7 @@ async def get_sessions(call: ServiceCall) -> ServiceResponse:
             record for session_id, record in running.items() if session_id not in ids and record.started_at < end
         ]
         found.extend(
-            (record.started_at, _session(record, places.get(record.connector), running, tags=tags))
+            (record.started_at, _session(record, places.get(record.connector), running, personal=personal))
             for record in (*stored, *unstored)
         )
     found.sort(key=lambda dated: dated[0], reverse=True)
@@ -154,7 +147,7 @@ def _running(scope: Scope) -> dict[str, SessionRecord]:
 
 
 def _session(
-    record: SessionRecord, place: Place | None, running: dict[str, SessionRecord], *, tags: bool
+    record: SessionRecord, place: Place | None, running: dict[str, SessionRecord], *, personal: bool
 ) -> JsonObjectType:
     """Return a session as it is answered; of one that runs, what is known now and not what was stored when it began."""
     runs = record.session_id in running
@@ -169,16 +162,18 @@ def _session(
         "duration_s": None if until is None else max(0, round(until - now.started_at)),
         "energy_kwh": round(now.energy_wh / 1000, 3),
         "transaction_id": now.transaction_id,
-        # As the driver said it, whether that has passed by now or not.
-        "departure": spoken(record.departure_at),
-        "wanted_kwh": None if record.wanted_wh is None else round(record.wanted_wh / 1000, 3),
         "cost": _money(now.cost),
         "saving": _money(now.saving),
         "unpriced_kwh": round(now.unpriced_wh / 1000, 3),
         "currency": now.currency,
     }
-    if tags:
-        session["id_tag"] = now.id_tag
+    if personal:
+        session |= {
+            "id_tag": now.id_tag,
+            # As the driver said it, whether that has passed by now or not.
+            "departure": spoken(record.departure_at),
+            "wanted_kwh": None if record.wanted_wh is None else round(record.wanted_wh / 1000, 3),
+        }
     return session
 
 

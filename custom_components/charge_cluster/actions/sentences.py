@@ -79,8 +79,15 @@ class Sentences:
             return source
         return self._say("cap_by_somebody" if source is None else f"cap_by_{source}", {})
 
-    def whole(self, view: ConnectorView, *, connector: str, site: str) -> str:
-        """Return what a connector may draw now, why, what it is to draw and when that is expected to change."""
+    def whole(self, view: ConnectorView, *, connector: str, site: str, departures: bool = False) -> str:
+        """Return what a connector may draw now, why, what it is to draw and when that is expected to change.
+
+        Args:
+            view: what is known of the connector.
+            connector: how it is called.
+            site: how the site is called.
+            departures: whether who hears it may know when its driver leaves.
+        """
         said = [
             self.reason(
                 view.reason,
@@ -98,22 +105,20 @@ class Sentences:
         if view.queue_position is not None:
             said.append(self._say("queue_position", {"position": str(view.queue_position)}))
         if view.plan is not None and view.plan.impossible:
-            said.append(self._lacks(view.plan))
+            said.append(self._lacks(view.plan, departures=departures))
         expected = moment(view.expected_at)
         if expected is not None:
             said.append(self._say("change_expected", {"time": f"{dt_util.as_local(expected):%H:%M}"}))
         return " ".join(said)
 
-    def _lacks(self, plan: PlanView) -> str:
+    def _lacks(self, plan: PlanView, *, departures: bool) -> str:
         """Return how much of what was asked for cannot be had in time, and when it could be."""
-        return self._say(
-            "wish_impossible",
-            {
-                "energy": f"{plan.shortfall_wh / WH_PER_KWH:.1f}",
-                "leave": _clock(plan.leave_at),
-                "possible": _clock(plan.possible_at),
-            },
-        )
+        lacks = {"energy": f"{plan.shortfall_wh / WH_PER_KWH:.1f}"}
+        if not departures:
+            # By when it could be had and how much will be missing would tell together when it leaves.
+            return self._say("wish_impossible", lacks)
+        times = {"leave": _clock(plan.leave_at), "possible": _clock(plan.possible_at)}
+        return self._say("wish_impossible_by", lacks | times)
 
 
 def _clock(at: float | None) -> str:

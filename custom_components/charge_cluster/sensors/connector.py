@@ -95,13 +95,9 @@ def _about_cost(view: ConnectorView) -> dict[str, Any]:
 
 
 def _about_plan(view: ConnectorView) -> dict[str, Any]:
-    """Return what a plan rests on."""
+    """Return who says when it leaves; when that is, is nobody else's business."""
     plan = view.plan
-    leave_at = None if plan is None else moment(plan.leave_at)
-    return {
-        "leave_at": None if leave_at is None else leave_at.isoformat(),
-        "leave_by": None if plan is None or plan.leave_by is None else plan.leave_by.value,
-    }
+    return {"leave_by": None if plan is None or plan.leave_by is None else plan.leave_by.value}
 
 
 def _why(view: ConnectorView) -> dict[str, Any]:
