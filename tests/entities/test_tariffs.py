@@ -143,6 +143,39 @@ async def test_off_peak_now_and_as_a_calendar(hass: HomeAssistant, freezer: Froz
     assert state(hass, entry, "calendar", "off_peak-calendar").state == "on"
 
 
+async def test_the_highest_demand_of_the_month_and_what_it_costs(
+    hass: HomeAssistant, freezer: FrozenDateTimeFactory
+) -> None:
+    entry = await set_up(hass, a_site(free_port(), a_tariff("Night", ECONOMY_7)))
+    site = entry.runtime_data.site
+    assert entity(hass, entry, "sensor", "demand_charge-month_peak") is None
+    await add(hass, entry, a_tariff("Grid", {"kind": "demand_charge", "price": 12.5}))
+    assert state(hass, entry, "sensor", "demand_charge-month_peak").state == "unknown"
+    assert state(hass, entry, "sensor", "demand_charge-month_peak_cost").state == "unknown"
+
+    for minute in range(31):
+        site.month_peak.take(NOON.timestamp() + 60.0 * minute, 48_000.0 if minute < 15 else 30_000.0)
+    await hass.async_block_till_done()
+    peak = state(hass, entry, "sensor", "demand_charge-month_peak")
+    assert (float(peak.state), peak.attributes["unit_of_measurement"]) == (48.0, "kW")
+    assert peak.attributes["quarter_hour"] == "2026-12-01T12:00:00+00:00"
+    cost = state(hass, entry, "sensor", "demand_charge-month_peak_cost")
+    assert (float(cost.state), cost.attributes["unit_of_measurement"]) == (600.0, "GBP")
+    assert cost.attributes["last_reset"] == "2026-12-01T00:00:00+00:00"
+
+    await add(hass, entry, a_tariff("More", {"kind": "demand_charge", "price": 7.5}))
+    assert float(state(hass, entry, "sensor", "demand_charge-month_peak_cost").state) == 960.0
+
+    freezer.move_to(datetime(2027, 1, 1, 0, 1, tzinfo=LONDON))
+    site.month_peak.look(datetime(2027, 1, 1, 0, 1, tzinfo=LONDON).timestamp())
+    await hass.async_block_till_done()
+    assert state(hass, entry, "sensor", "demand_charge-month_peak").state == "unknown"
+    hass.config_entries.async_remove_subentry(entry, subentry_called(entry, "More").subentry_id)
+    hass.config_entries.async_remove_subentry(entry, subentry_called(entry, "Grid").subentry_id)
+    await hass.async_block_till_done()
+    assert entity(hass, entry, "sensor", "demand_charge-month_peak") is None
+
+
 async def test_diagnostics_tell_how_each_tariff_fares(hass: HomeAssistant) -> None:
     show_market(hass, 1.0, unit="SEK/kWh")
     entry = await set_up(hass, a_site(free_port(), a_tariff("Market", MARKET)))

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from custom_components.charge_cluster.engine.tariff import Grid
-from custom_components.charge_cluster.site.month_peak import KeptPeak, MonthPeak, month_start, phase_watts
+from custom_components.charge_cluster.site.month_peak import KeptPeak, MonthPeak, PeakView, month_start, phase_watts
 
 BERLIN = ZoneInfo("Europe/Berlin")
 MARCH = datetime(2027, 3, 1, tzinfo=BERLIN).timestamp()
@@ -20,6 +20,7 @@ QUARTER_S = 900.0
 class Shelf:
     def __init__(self) -> None:
         self.kept: list[KeptPeak] = []
+        self.told: list[int] = []
 
     def keep_peak(self, peak: KeptPeak) -> None:
         self.kept.append(peak)
@@ -27,7 +28,7 @@ class Shelf:
 
 def a_peak() -> tuple[MonthPeak, Shelf]:
     shelf = Shelf()
-    return MonthPeak(shelf, lambda: BERLIN), shelf
+    return MonthPeak(shelf, lambda: BERLIN, lambda: shelf.told.append(len(shelf.kept))), shelf
 
 
 def quarters(peak: MonthPeak, start: float, *watts: float, minutes: int = 15) -> None:
@@ -65,12 +66,36 @@ def test_a_month_of_the_local_clock_begins_anew() -> None:
     """1 April begins in Berlin at 22:00 UTC; a restart on either side goes on with what belongs to the month."""
     peak, shelf = a_peak()
     quarters(peak, APRIL - QUARTER_S, 60_000.0, 10_000.0)
-    assert shelf.kept == [KeptPeak(start=MARCH, watts=60_000.0), KeptPeak(start=APRIL, watts=10_000.0)]
+    assert shelf.kept == [
+        KeptPeak(start=MARCH, watts=60_000.0, at=APRIL - QUARTER_S),
+        KeptPeak(start=APRIL, watts=10_000.0, at=APRIL),
+    ]
     assert peak.of_month(APRIL) == 10_000.0
     again, _ = a_peak()
     again.restore(shelf.kept[0])
     assert (again.of_month(APRIL - 1.0), again.of_month(APRIL)) == (60_000.0, 0.0)
     assert month_start(APRIL - 1.0, BERLIN) == MARCH
+
+
+def test_what_is_shown_is_told_when_it_rises_and_when_a_month_begins() -> None:
+    peak, shelf = a_peak()
+    peak.look(NOON)
+    assert shelf.told == [0]
+    assert peak.view(NOON, 80.0) == PeakView(start=MARCH, watts=None, at=None, cost=None)
+    quarters(peak, NOON, 20_000.0, 15_000.0)
+    assert shelf.told == [0, 1]
+    assert peak.view(NOON, 80.0) == PeakView(start=MARCH, watts=20_000.0, at=NOON, cost=1600.0)
+    peak.look(APRIL - 1.0)
+    assert shelf.told == [0, 1]
+    peak.look(APRIL)
+    assert shelf.told == [0, 1, 1]
+    assert peak.view(APRIL, 80.0) == PeakView(start=APRIL, watts=None, at=None, cost=None)
+
+
+def test_a_peak_that_was_kept_before_its_time_was_is_shown() -> None:
+    peak, _ = a_peak()
+    peak.restore(KeptPeak(start=MARCH, watts=20_000.0))
+    assert peak.view(NOON, 50.0) == PeakView(start=MARCH, watts=20_000.0, at=None, cost=1000.0)
 
 
 def test_free_is_what_lies_below_the_peak_of_the_month_and_what_the_base_load_makes_of_it() -> None:

@@ -6,12 +6,15 @@ from datetime import UTC, datetime
 from typing import Any, override
 
 from homeassistant.components.sensor import SensorDeviceClass, SensorEntityDescription, SensorStateClass
+from homeassistant.const import UnitOfPower
 from homeassistant.helpers.entity import Entity
+from homeassistant.util import dt as dt_util
 
 from ..coordinator import SiteCoordinator, Subject
 from ..entity import Shows, TariffEntity, described
 from ..site.billing import MONTH, MonthView
-from ..site.tariffs import EMISSIONS, PRICE, CurveView, Tariffs
+from ..site.month_peak import PeakView
+from ..site.tariffs import DEMAND, EMISSIONS, PRICE, CurveView, Tariffs
 from .shown import WH_PER_KWH, Sensor, moment, money, named
 
 
@@ -132,8 +135,60 @@ class MonthSensor(Sensor[MonthView]):
         return moment(self.picture().start)
 
 
+@dataclass(frozen=True, kw_only=True)
+class PeakSensorDescription(SensorEntityDescription, Shows[PeakView]):
+    """Something to be told of the highest demand of a month."""
+
+    money: bool = False
+    """Whether it is in the currency of the site, and a total of the month."""
+
+
+def _of_peak(view: PeakView) -> dict[str, Any]:
+    begun_at = moment(view.at)
+    return {"quarter_hour": None if begun_at is None else begun_at.isoformat()}
+
+
+PEAK_SENSORS = (
+    PeakSensorDescription(
+        **named("month_peak"),
+        device_class=SensorDeviceClass.POWER,
+        native_unit_of_measurement=UnitOfPower.WATT,
+        suggested_unit_of_measurement=UnitOfPower.KILO_WATT,
+        state_class=SensorStateClass.MEASUREMENT,
+        suggested_display_precision=1,
+        value_fn=lambda peak: None if peak.watts is None else round(peak.watts),
+        attributes_fn=_of_peak,
+    ),
+    PeakSensorDescription(**named("month_peak_cost"), **MONTH_TOTAL, money=True, value_fn=lambda peak: money(peak.cost)),
+)
+"""Of the supply, where a tariff has a demand charge."""
+
+
+class PeakSensor(Sensor[PeakView]):
+    """The highest demand of this month and what it costs; on the site's device, where there is a demand charge."""
+
+    entity_description: PeakSensorDescription
+
+    @override
+    def picture(self) -> PeakView:
+        site = self.coordinator.site
+        return site.month_peak.view(dt_util.utcnow().timestamp(), site.tariffs.demand_charge)
+
+    @property
+    @override
+    def native_unit_of_measurement(self) -> str | None:
+        return self.coordinator.site.tariffs.currency if self.entity_description.money else UnitOfPower.WATT
+
+    @property
+    @override
+    def last_reset(self) -> datetime | None:
+        return moment(self.picture().start) if self.entity_description.money else None
+
+
 def tariff_sensors(coordinator: SiteCoordinator, subject: Subject) -> Iterable[Entity]:
     """Return the sensors of what tariffs say of one thing."""
     yield from described(TariffSensor, TARIFF_SENSORS.get(subject.subject_id, ()))(coordinator, subject)
     if subject.subject_id == PRICE:
         yield from described(MonthSensor, MONTH_SENSORS)(coordinator, subject)
+    if subject.subject_id == DEMAND:
+        yield from described(PeakSensor, PEAK_SENSORS)(coordinator, subject)

@@ -16,6 +16,8 @@ from ..engine.model import NOMINAL_VOLTAGE_V, PhaseAmps
 from ..engine.planner import PeakCharge
 from ..engine.tariff import USUAL_STEP_S, Grid
 
+W_PER_KW = 1000.0
+
 LEAST_MINUTES = 8
 """A quarter of an hour of which less than half was seen is left out: a moment says nothing of its mean."""
 
@@ -27,6 +29,22 @@ class KeptPeak:
     start: float
     """Of the month by the clock on the wall, UTC POSIX seconds."""
     watts: float = 0.0
+    at: float | None = None
+    """When the quarter of an hour of it began, UTC POSIX seconds; None: it was kept before this was."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PeakView:
+    """The highest demand of the present month, as it is shown."""
+
+    start: float
+    """Of the month, UTC POSIX seconds."""
+    watts: float | None
+    """None: no quarter of an hour of it was seen yet."""
+    at: float | None
+    """When that quarter of an hour began, UTC POSIX seconds."""
+    cost: float | None
+    """What is paid for it."""
 
 
 class Shelf(Protocol):
@@ -39,10 +57,13 @@ class Shelf(Protocol):
 class MonthPeak:
     """The highest demand of the month of one site."""
 
-    def __init__(self, shelf: Shelf, local_zone: Callable[[], tzinfo]) -> None:
-        """Begin with a month in which nothing was drawn."""
+    def __init__(self, shelf: Shelf, local_zone: Callable[[], tzinfo], tell: Callable[[], None]) -> None:
+        """Begin with a month in which nothing was drawn; `tell` is told when it shows something else."""
         self._shelf = shelf
         self._zone = local_zone
+        self._tell = tell
+        self._month = -math.inf
+        """The month that was looked at last."""
         self._peak = KeptPeak(start=-math.inf)
         self._window = -1
         self._minutes_w: list[float] = []
@@ -69,8 +90,24 @@ class MonthPeak:
         before = self._peak if self._peak.start == month else KeptPeak(start=month)
         demand_w = math.fsum(minutes_w) / len(minutes_w)
         if demand_w > before.watts:
-            self._peak = replace(before, watts=demand_w)
+            self._peak = replace(before, watts=demand_w, at=self._window * USUAL_STEP_S)
             self._shelf.keep_peak(self._peak)
+            self._tell()
+
+    def look(self, now: float) -> None:
+        """Take note of the time: with a month it begins anew."""
+        month = month_start(now, self._zone())
+        if month != self._month:
+            self._month = month
+            self._tell()
+
+    def view(self, now: float, per_kw: float) -> PeakView:
+        """Return the highest demand so far of the month in which a UTC POSIX time lies, at a price for each kilowatt."""
+        month = month_start(now, self._zone())
+        if self._peak.start != month:
+            return PeakView(start=month, watts=None, at=None, cost=None)
+        watts = self._peak.watts
+        return PeakView(start=month, watts=watts, at=self._peak.at, cost=per_kw * watts / W_PER_KW)
 
     def of_month(self, at: float) -> float:
         """Return the highest demand so far, in W, of the month in which a UTC POSIX time lies."""

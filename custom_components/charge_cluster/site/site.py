@@ -75,7 +75,7 @@ from .showing import Showing
 from .sightings import Sightings
 from .surroundings import CircuitMatter, circuit_views, problems_of, stranger_problems
 from .swipes import Swipes
-from .tariffs import Tariffs
+from .tariffs import DEMAND, Tariffs
 from .views import ChargePointView, CircuitView, ConnectorView, MeterView, NewcomerView, SessionEvent, connector_key
 from .wear import WearBook
 from .wiring import Wiring
@@ -150,9 +150,9 @@ class Site:
         self._swipes = Swipes()
         self.cards.watch(self._card_shown)
         self.foresight = Foresight(clock, local_zone, self._request_pass)
-        self._peak = MonthPeak(records, local_zone)
+        self.month_peak = MonthPeak(records, local_zone, lambda: self._tell(f"tariff:{DEMAND}"))
         self.planning = Planning(
-            records, clock, self.foresight, self._peak, local_zone, solve, self._request_pass, usual
+            records, clock, self.foresight, self.month_peak, local_zone, solve, self._request_pass, usual
         )
         self.billing = Billing(
             records,
@@ -181,7 +181,7 @@ class Site:
         self._meters: dict[str, MeterState] = {}
         self._unguarded: set[str] = set()
         self._leave_at: dict[str, float] = {}
-        self._demand = DemandBook(records, self._peak)
+        self._demand = DemandBook(records, self.month_peak)
         self._exposures = Exposures(records.keep_exposure, clock)
         self._wear = WearBook(records.keep_wear, clock)
         self._model: SiteModel
@@ -211,7 +211,7 @@ class Site:
         self._exposures.restore(self._keeping.exposures())
         self.foresight.remember(self._keeping.stays())
         self.planning.restore(self._keeping.plans(), self._keeping.usual_loads())
-        self._peak.restore(self._keeping.peak())
+        self.month_peak.restore(self._keeping.peak())
         self.billing.restore(self._keeping.month())
         self._wear.recall(self._keeping.wear())
         self.commissioning.load(self._keeping.findings())
@@ -730,6 +730,7 @@ class Site:
         self._drop_the_departed()
         self.caps.look()
         self.tariffs.look()
+        self.month_peak.look(self._clock.time())
         self._exposures.look(self._decision)
         self.foresight.look(self._model, self._states, self._decision)
         self._look_at_swipes()

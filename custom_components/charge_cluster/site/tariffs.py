@@ -55,7 +55,7 @@ FORECAST_S = 2 * DAY_S
 
 MOST_SHOWN = 200
 
-PRICE, EMISSIONS, OFF_PEAK = "price", "emissions", "off_peak"
+PRICE, EMISSIONS, OFF_PEAK, DEMAND = "price", "emissions", "off_peak", "demand_charge"
 """What is shown of tariffs; each is told of by itself."""
 
 STANDING_BY = UK_DEFAULT_OFF_PEAK
@@ -137,7 +137,7 @@ class Tariffs:
 
         Args:
             sources: makes what is asked for outside; None: there is no outside, and what is asked for is missing.
-            tell: is told what of `PRICE`, `EMISSIONS` and `OFF_PEAK` shows something else than before.
+            tell: is told what of `PRICE`, `EMISSIONS`, `OFF_PEAK` and `DEMAND` shows something else than before.
         """
         self.price = CurveView(now=None, known_until=None)
         self.emissions = CurveView(now=None, known_until=None)
@@ -157,7 +157,7 @@ class Tariffs:
     async def apply(self, wanted: Sequence[TariffSettings]) -> None:
         """Take up tariffs; one that is as it was goes on as it was."""
         by_id = {settings.tariff_id: settings for settings in wanted}
-        changed = False
+        changed, charged = False, self.demand_charge
         for tariff_id, held in list(self._held.items()):
             settings = by_id.get(tariff_id)
             if settings is not None and settings.source == held.settings.source:
@@ -174,6 +174,8 @@ class Tariffs:
         self._held = {tariff_id: self._held[tariff_id] for tariff_id in by_id}
         if changed:
             self._news()
+        if charged != self.demand_charge:
+            self._tell(DEMAND)
 
     async def _begin(self, settings: TariffSettings) -> None:
         held = self._held[settings.tariff_id] = _Held(settings, self._clock.monotonic())
@@ -459,10 +461,16 @@ class Tariffs:
 
 
 def shown_of(tariffs: Iterable[TariffSettings]) -> tuple[str, ...]:
-    """Return what is shown of tariffs: what is off-peak always, prices and emissions where there are such."""
+    """Return what is shown of tariffs: what is off-peak always, the rest where there is such."""
     sources = [settings.source for settings in tariffs]
     priced, clean = any(map(_is_priced, sources)), any(isinstance(source, EmissionsTariff) for source in sources)
-    return (OFF_PEAK, *((PRICE,) if priced else ()), *((EMISSIONS,) if clean else ()))
+    peaks = any(isinstance(source, DemandCharge) for source in sources)
+    return (
+        OFF_PEAK,
+        *((PRICE,) if priced else ()),
+        *((EMISSIONS,) if clean else ()),
+        *((DEMAND,) if peaks else ()),
+    )
 
 
 def wanted_by(source: TariffSource) -> tuple[Wanted, ...]:
