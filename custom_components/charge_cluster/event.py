@@ -126,8 +126,9 @@ class SessionEvents(ChargePointEntity, EventEntity):
         elif event.kind == ENDED:
             costs = event.session.costs
             told |= {
-                "cost": None if costs.cost is None else round(costs.cost, 2),
-                "saving": None if costs.saving is None else round(costs.saving, 2),
+                "cost": _rounded(costs.cost),
+                "saving": _rounded(costs.saving),
+                "saving_against_alone": _rounded(costs.saving_against_alone),
                 "unpriced_kwh": round(costs.unpriced_wh / WH_PER_KWH, 3),
                 "currency": costs.currency,
             }
@@ -137,6 +138,10 @@ class SessionEvents(ChargePointEntity, EventEntity):
 
 def _spoken(at: float | None) -> str | None:
     return None if at is None else dt_util.utc_from_timestamp(round(at)).isoformat()
+
+
+def _rounded(amount: float | None) -> float | None:
+    return None if amount is None else round(amount, 2)
 
 
 class CardEvents(ChargePointEntity, EventEntity):

@@ -109,7 +109,7 @@ class SessionEnded(_SessionTrigger):
     """A vehicle was unplugged."""
 
     _kind = "ended"
-    _variables = (*OF_SESSIONS, "cost", "saving", "unpriced_kwh", "currency")
+    _variables = (*OF_SESSIONS, "cost", "saving", "saving_against_alone", "unpriced_kwh", "currency")
 
 
 class SessionWaiting(_SessionTrigger):

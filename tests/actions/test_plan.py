@@ -43,6 +43,8 @@ async def test_a_plan_is_answered_slot_by_slot_and_tells_nobody_who_leaves_when(
     assert datetime.fromisoformat(session["next_start"]).timestamp() == prices.cheap_at
     assert session["forecast_cost"] == pytest.approx(2.0, abs=0.05)
     assert session["forecast_saving"] == pytest.approx(20 * 0.3, abs=0.5)
+    # As if it were alone it could not have had it for less.
+    assert session["forecast_saving_against_alone"] == pytest.approx(0.0, abs=0.01)
     slots = session["slots"]
     assert sum(slot["kwh"] for slot in slots) == pytest.approx(session["planned_kwh"], abs=0.01)
     assert {slot["price"] for slot in slots} == {0.1}

@@ -67,9 +67,12 @@ async def test_a_session_is_told_with_what_it_cost_and_the_month_adds_it_up(hass
     ended = await charge_point.until("event", "session", lambda state: state.attributes["event_type"] == "ended")
     told = [ended.attributes[name] for name in ("energy_kwh", "cost", "saving", "unpriced_kwh", "currency")]
     assert told == [5.0, 1.25, 0.0, 0.0, "GBP"]
+    assert ended.attributes["saving_against_alone"] == 0.0
     await hass.async_block_till_done()
     month = of_site(hass, entry, "month_cost")
     assert (month.state, month.attributes["sessions"], month.attributes["energy_kwh"]) == ("1.25", 1, 5.0)
-    assert of_site(hass, entry, "month_saving").state == "0.0"
+    saving = of_site(hass, entry, "month_saving")
+    assert (saving.state, saving.attributes["against_alone"]) == ("0.0", 0.0)
     [stored] = (await answer(hass, "get_sessions"))["sessions"]
     assert (stored["running"], stored["cost"], stored["currency"]) == (False, 1.25, "GBP")
+    assert stored["saving_against_alone"] == 0.0

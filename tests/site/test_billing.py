@@ -71,6 +71,10 @@ def test_energy_costs_what_it_cost_when_it_was_taken(loop: VirtualLoop) -> None:
         # What was taken since the last measurement before the price fell was dear.
         assert costs_of(site).cost == pytest.approx(dear_kwh * DEAR + cheap_kwh * CHEAP, abs=0.03)
         assert costs_of(site).saving == pytest.approx(0.0, abs=0.15)
+        # Alone it would have taken the last ten minutes in full, and the rest dear.
+        alone_kwh = min(charged_kwh(site), 22.08 * 600 / HOUR_S)
+        saved = (alone_kwh - cheap_kwh) * (CHEAP - DEAR)
+        assert costs_of(site).saving_against_alone == pytest.approx(saved, abs=0.1)
         assert (costs_of(site).unpriced_wh, costs_of(site).currency) == (0.0, "EUR")
 
     play(a_site(loop, 1), story, usual=NOW_MODE)
@@ -85,6 +89,7 @@ def test_waiting_for_the_cheap_hour_saves_what_it_costs_less(loop: VirtualLoop) 
         assert before.forecast == pytest.approx(4.0 * CHEAP, rel=0.05)
         # Nobody has seen yet what it can take: with all that the connector gives, it would all have been dear.
         assert before.forecast_saving == pytest.approx(4.0 * (DEAR - CHEAP), rel=0.05)
+        assert before.forecast_saving_against_alone == pytest.approx(0.0, abs=0.001)
         await until(site, CHEAP_AT + 1500.0)
         taken_kwh = charged_kwh(site)
         # A vehicle goes on at its plan's last slot until it has what it is planned for.
@@ -100,6 +105,9 @@ def test_waiting_for_the_cheap_hour_saves_what_it_costs_less(loop: VirtualLoop) 
         month = site.site.billing.month
         assert (month.sessions, month.cost) == (1, ended.session.costs.cost)
         assert month.saving == ended.session.costs.saving
+        # Nobody else was there, and what it took was cheap.
+        assert ended.session.costs.saving_against_alone == pytest.approx(0.0, abs=1e-6)
+        assert month.saving_against_alone == ended.session.costs.saving_against_alone
         assert month.start == datetime(2027, 1, 1, tzinfo=UTC).timestamp()
 
     play(a_site(loop, 1), story)
@@ -196,6 +204,20 @@ def test_of_many_prices_and_registers_the_bill_is_the_sum(loop: VirtualLoop) -> 
         assert whole is not None
         assert bill.at_once(later_wh, 0.0, ahead) == pytest.approx(11.04 * (whole * at / HOUR_S + 0.2))
         assert bill.at_once(later_wh, 0.0) is None
+        hours_at = sorted((point.price, point.end - point.start) for point in PriceCurve.of(curve).points())
+        left_s, alone = hours, 0.0
+        for price, lasts in hours_at:
+            alone += 11.04 * price * min(left_s, lasts) / HOUR_S
+            left_s -= min(left_s, lasts)
+        assert bill.alone(energy_wh, 0.0) == pytest.approx(alone)
+        assert alone <= min(bill.cost, at_once * energy_wh / 1000.0) + 1e-9
+        # An hour more at nothing takes the place of the dearest; one without a price leaves it unknown.
+        free = PriceCurve.flat(at, at + HOUR_S, -1.0)
+        cheaper = bill.alone(energy_wh, 0.0, at + HOUR_S, free)
+        assert cheaper is not None
+        assert cheaper <= alone - min(11.04, energy_wh / 1000.0) * 0.95
+        assert bill.alone(energy_wh, 0.0, at + HOUR_S) is None
+        assert bill.alone(11_040.0 * (at + HOUR_S), 0.0) is None
         # A register that says in the end that it was half of that halves it.
         bill.take(energy_wh / 2.0)
         assert bill.cost == pytest.approx(cost / 2.0)

@@ -70,6 +70,8 @@ def _session(place: Place, view: ConnectorView) -> JsonObjectType:
         "forecast_cost": _money(costs.forecast),
         "saving": _money(costs.saving),
         "forecast_saving": _money(costs.forecast_saving),
+        "saving_against_alone": _money(costs.saving_against_alone),
+        "forecast_saving_against_alone": _money(costs.forecast_saving_against_alone),
         "slots": [_slot(slot) for slot in slots],
     }
 

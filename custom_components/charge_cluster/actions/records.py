@@ -138,6 +138,7 @@ def _running(scope: Scope) -> dict[str, SessionRecord]:
             wanted_wh=view.session.wish.wanted_wh,
             cost=view.session.costs.cost,
             saving=view.session.costs.saving,
+            saving_against_alone=view.session.costs.saving_against_alone,
             unpriced_wh=view.session.costs.unpriced_wh,
             currency=view.session.costs.currency,
         )
@@ -164,6 +165,7 @@ def _session(
         "transaction_id": now.transaction_id,
         "cost": _money(now.cost),
         "saving": _money(now.saving),
+        "saving_against_alone": _money(now.saving_against_alone),
         "unpriced_kwh": round(now.unpriced_wh / 1000, 3),
         "currency": now.currency,
     }

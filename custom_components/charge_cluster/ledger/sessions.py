@@ -34,6 +34,8 @@ class SessionRecord:
     """In its currency; None: no price was known."""
     saving: float | None = None
     """Against charging at once; None: not known."""
+    saving_against_alone: float | None = None
+    """Against the cheapest hours of its stay as if it had been alone; None: not known."""
     unpriced_wh: float = 0.0
     """What of its energy was taken while no price was known."""
     currency: str | None = None
@@ -137,6 +139,7 @@ def _merge(session: OrmSession, record: SessionRecord) -> None:
             wanted_wh=record.wanted_wh,
             cost=record.cost,
             saving=record.saving,
+            saving_against_alone=record.saving_against_alone,
             unpriced_wh=record.unpriced_wh,
             currency=record.currency,
         )
@@ -158,6 +161,7 @@ def _record(row: Session) -> SessionRecord:
         wanted_wh=row.wanted_wh,
         cost=row.cost,
         saving=row.saving,
+        saving_against_alone=row.saving_against_alone,
         unpriced_wh=row.unpriced_wh,
         currency=row.currency,
     )

@@ -122,6 +122,7 @@ class Session(Base):
     wanted_wh: Mapped[float | None]
     cost: Mapped[float | None]
     saving: Mapped[float | None]
+    saving_against_alone: Mapped[float | None]
     unpriced_wh: Mapped[float] = mapped_column(default=0.0, server_default="0")
     currency: Mapped[str | None]
     forgotten: Mapped[bool] = mapped_column(default=False, server_default="0")

@@ -105,7 +105,12 @@ MONTH_SENSORS = (
     MonthSensorDescription(
         **named("month_cost"), **MONTH_TOTAL, value_fn=lambda month: money(month.cost), attributes_fn=_of_month
     ),
-    MonthSensorDescription(**named("month_saving"), **MONTH_TOTAL, value_fn=lambda month: money(month.saving)),
+    MonthSensorDescription(
+        **named("month_saving"),
+        **MONTH_TOTAL,
+        value_fn=lambda month: money(month.saving),
+        attributes_fn=lambda month: {"against_alone": money(month.saving_against_alone)},
+    ),
 )
 """Of the sessions that have ended in it."""
 

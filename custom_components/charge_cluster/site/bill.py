@@ -1,4 +1,4 @@
-"""What the energy of a session costs, and what it would have cost had its vehicle charged at once.
+"""What the energy of a session costs, and what it would have cost had its vehicle charged at once, or been alone.
 
 Energy is told now and then, and prices change meanwhile: what was taken since it was told last costs what energy cost
 in that time, each moment counting by what the connector was allowed. Energy taken while no price was known is counted
@@ -6,6 +6,10 @@ by itself, and never taken for free.
 
 To charge at once means: from plug-in on with the power that the vehicle was seen to take, so much as it has taken
 really. The prices since plug-in are kept with the session for that, as nobody tells those of yesterday again.
+
+To be alone means: in the cheapest hours of its stay with that power, as if the supply were its own and as if it had
+been known from the first when it leaves. No plan can do better, so that this tells what sharing the supply, and not
+knowing, have cost.
 """
 
 from __future__ import annotations
@@ -21,6 +25,9 @@ WH_PER_KWH = 1000.0
 
 MOST_PRICES = 400
 """Kept of a session: four days of quarters of an hour. Nobody charges for longer at a stretch."""
+
+NOTHING_WH = 1.0
+"""So much is a matter of rounding."""
 
 FORBIDDEN_A = 1e-6
 """How much time counts in which nothing was allowed: where there is no other, the vehicle took it all the same."""
@@ -41,6 +48,9 @@ class CostView:
     forecast_saving: float | None = None
     currency: str | None = None
     """ISO 4217; None: no price was known."""
+    saving_against_alone: float | None = None
+    """Against the cheapest hours of its stay so far as if it were alone: hardly ever above zero; None: not known."""
+    forecast_saving_against_alone: float | None = None
 
 
 NO_COSTS = CostView()
@@ -68,11 +78,16 @@ class Bill:
     unknown_as: float = 0.0
     """Ampere-seconds that were allowed since energy was told last: at known prices, times these, at unknown ones."""
     saving: float | None = None
+    saving_against_alone: float | None = None
     forecast: float | None = None
     forecast_saving: float | None = None
+    forecast_saving_against_alone: float | None = None
+    could_w: float = 0.0
+    """What to go by where the vehicle was not seen to take anything."""
     booked: bool = False
     booked_cost: float = 0.0
     booked_saving: float = 0.0
+    booked_saving_against_alone: float = 0.0
     booked_wh: float = 0.0
     booked_unpriced_wh: float = 0.0
     """What of it is part of the account of a month."""
@@ -131,19 +146,51 @@ class Bill:
         """
         if energy_wh <= 0.0:
             return 0.0
-        began = self.prices[0][0] if self.prices else None
-        if began is None or self.until is None:
-            return None
-        lasted_h = (self.until - began) / SECONDS_AN_HOUR
-        power_w = max(self.most_w or most_w, self.taken_wh / lasted_h if lasted_h else 0.0)
+        power_w = self._power_w(most_w)
         if power_w <= 0.0:
             return None
-        ends, cost = began + energy_wh / power_w * SECONDS_AN_HOUR, 0.0
+        ends, cost = self.prices[0][0] + energy_wh / power_w * SECONDS_AN_HOUR, 0.0
         for start, end, price in self._steps(ends, ahead):
             if price is None:
                 return None
             cost += price * power_w / WH_PER_KWH * (end - start) / SECONDS_AN_HOUR
         return cost
+
+    def alone(
+        self, energy_wh: float, most_w: float, leaves_at: float | None = None, ahead: PriceCurve | None = None
+    ) -> float | None:
+        """Return what so much would have cost in the cheapest hours of the stay; None: not all prices are known.
+
+        Args:
+            energy_wh: it may be more than was taken.
+            most_w: what to go by where the vehicle was not seen to take anything.
+            leaves_at: until when it stays, UTC POSIX seconds; None: until it was looked at last.
+            ahead: prices of the time to come.
+        """
+        if energy_wh <= 0.0:
+            return 0.0
+        power_w = self._power_w(most_w)
+        if power_w <= 0.0:
+            return None
+        spans: list[tuple[float, float]] = []
+        for start, end, price in self._steps(self.until or 0.0 if leaves_at is None else leaves_at, ahead):
+            if price is None:
+                return None
+            spans.append((price, (end - start) / SECONDS_AN_HOUR))
+        left_wh, cost = energy_wh, 0.0
+        for price, hours in sorted(spans):
+            taken_wh = min(left_wh, power_w * hours)
+            cost += price * taken_wh / WH_PER_KWH
+            left_wh -= taken_wh
+        # What does not fit into the stay with the power that was seen is no vehicle that can be compared.
+        return cost if left_wh <= NOTHING_WH else None
+
+    def _power_w(self, most_w: float) -> float:
+        """Return the power with which it would have charged; 0: nothing is known of it."""
+        if not self.prices or self.until is None:
+            return 0.0
+        lasted_h = (self.until - self.prices[0][0]) / SECONDS_AN_HOUR
+        return max(self.most_w or most_w, self.taken_wh / lasted_h if lasted_h else 0.0)
 
     def _steps(self, ends: float, ahead: PriceCurve | None) -> Iterator[tuple[float, float, float | None]]:
         """Yield from when to when which price holds, from plug-in to a time."""
@@ -166,11 +213,19 @@ class Bill:
             yield at, ends, None
 
     def save(self, most_w: float) -> None:
-        """Compare what it costs so far with charging at once."""
-        cost, at_once = self.cost_known, self.at_once(self.taken_wh, most_w)
+        """Compare what it costs so far with charging at once, and with the cheapest hours for it alone."""
+        self.could_w = most_w
+        self.saving = self._less_than(self.at_once(self.taken_wh, most_w))
+        self.compare_with_alone()
+
+    def compare_with_alone(self) -> None:
+        """Compare it with the cheapest hours until now: those that come after it has all that it wants count, too."""
+        self.saving_against_alone = self._less_than(self.alone(self.taken_wh, self.could_w))
+
+    def _less_than(self, otherwise: float | None) -> float | None:
         # What was taken without a price would look like a saving.
-        known = cost is not None and at_once is not None and self.unpriced_wh <= 0.0
-        self.saving = at_once - cost if known and cost is not None and at_once is not None else None
+        cost = self.cost_known if self.unpriced_wh <= 0.0 else None
+        return None if cost is None or otherwise is None else otherwise - cost
 
     def view(self) -> CostView:
         """Return the picture of it."""
@@ -181,4 +236,6 @@ class Bill:
             forecast=self.forecast,
             forecast_saving=self.forecast_saving,
             currency=self.currency,
+            saving_against_alone=self.saving_against_alone,
+            forecast_saving_against_alone=self.forecast_saving_against_alone,
         )

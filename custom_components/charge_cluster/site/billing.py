@@ -42,6 +42,12 @@ FORECASTS_AT_ONCE = 20
 """So many forecasts are made a second."""
 
 
+type _Forecast = tuple[float | None, float | None, float | None]
+"""What a session is going to cost, and save against charging at once and against the cheapest hours for it alone."""
+
+NO_FORECAST: _Forecast = (None, None, None)
+
+
 class Plans(Protocol):
     """Where prices and plans come from; see `planning.Planning`."""
 
@@ -77,6 +83,8 @@ class MonthView:
     unpriced_wh: float = 0.0
     """What of it was taken while no price was known."""
     sessions: int = 0
+    saving_against_alone: float = 0.0
+    """Against the cheapest hours of each for it alone, as far as that is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -176,7 +184,8 @@ class Billing:
         bill, month = session.bill, self.month
         if session.ended_at is None or session.ended_at < month.start:
             return
-        cost, saving = bill.cost_known or 0.0, bill.saving or 0.0
+        bill.compare_with_alone()
+        cost, saving, against_alone = bill.cost_known or 0.0, bill.saving or 0.0, bill.saving_against_alone or 0.0
         self.month = replace(
             month,
             cost=month.cost + cost - bill.booked_cost,
@@ -184,8 +193,10 @@ class Billing:
             energy_wh=month.energy_wh + bill.taken_wh - bill.booked_wh,
             unpriced_wh=month.unpriced_wh + bill.unpriced_wh - bill.booked_unpriced_wh,
             sessions=month.sessions + (not bill.booked),
+            saving_against_alone=month.saving_against_alone + against_alone - bill.booked_saving_against_alone,
         )
         bill.booked, bill.booked_cost, bill.booked_saving = True, cost, saving
+        bill.booked_saving_against_alone = against_alone
         bill.booked_wh, bill.booked_unpriced_wh = bill.taken_wh, bill.unpriced_wh
         self._shelf.keep_month(self.month)
         self._tell()
@@ -233,25 +244,27 @@ class Billing:
             return False
         self._forecasts[state.key] = (session.session_id, plan, monotonic)
         bill = session.bill
-        before = (bill.forecast, bill.forecast_saving)
-        bill.forecast, bill.forecast_saving = self._forecast(state, session.bill, plan, now)
-        return before != (bill.forecast, bill.forecast_saving)
+        before = (bill.forecast, bill.forecast_saving, bill.forecast_saving_against_alone)
+        expected = self._forecast(state, session.bill, plan, now)
+        bill.forecast, bill.forecast_saving, bill.forecast_saving_against_alone = expected
+        return before != expected
 
-    def _forecast(
-        self, state: ConnectorState, bill: Bill, plan: PlanView | None, now: float
-    ) -> tuple[float | None, float | None]:
+    def _forecast(self, state: ConnectorState, bill: Bill, plan: PlanView | None, now: float) -> _Forecast:
         so_far = bill.cost_known
         if plan is None or plan.leave_at is None or so_far is None:
-            return None, None
+            return NO_FORECAST
         ahead = self._ahead(now)
         energy_wh, cost = bill.taken_wh, so_far
         for slot in priced_slots(plan, bill.taken_wh, ahead, now):
             if slot.price is None:
-                return None, None
+                return NO_FORECAST
             energy_wh += slot.energy_wh
             cost += slot.price * slot.energy_wh / WH_PER_KWH
+        if bill.unpriced_wh > 0.0:
+            return cost, None, None
         at_once = bill.at_once(energy_wh, _could_w(state), ahead)
-        return cost, None if at_once is None or bill.unpriced_wh > 0.0 else at_once - cost
+        alone = bill.alone(energy_wh, _could_w(state), plan.leave_at, ahead)
+        return cost, None if at_once is None else at_once - cost, None if alone is None else alone - cost
 
     def _pass_time(self, state: ConnectorState, session: Session, now: float) -> None:
         """Let time pass for a session: at the price that holds, or at those that held while nobody looked."""

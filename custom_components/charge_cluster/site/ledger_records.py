@@ -331,6 +331,7 @@ class LedgerRecords:
                 wanted_wh=session.wish.wanted_wh,
                 cost=session.bill.cost_known,
                 saving=session.bill.saving,
+                saving_against_alone=session.bill.saving_against_alone,
                 unpriced_wh=session.bill.unpriced_wh,
                 currency=session.bill.currency,
             )
