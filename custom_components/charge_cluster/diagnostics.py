@@ -1,7 +1,8 @@
 """What a person sends who asks for help: settings, what is seen now, problems and the last limits, without secrets.
 
-Keys, idTags, identities, serial numbers and addresses, and when drivers leave and what they want, are taken out twice: where they have a field of their own, and as
+Keys, idTags, identities, serial numbers and addresses are taken out twice: where they have a field of their own, and as
 texts wherever they occur (a charge point is often named after its identity, a fault names the address that it met).
+When drivers leave and what they want is taken out where it has a field.
 """
 
 import re

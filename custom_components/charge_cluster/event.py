@@ -3,8 +3,8 @@
 Sessions begin and end, wait for a place and get one, and are done; `site.session_news` sees to it that this is not told
 with every pass. Cards are accepted or refused, or Home Assistant is asked about them.
 
-An event lands in the recorder, where a driver's tag has no business, and when a driver leaves neither: a card is told by
-the driver's name, where one is known, and its last two characters.
+An event lands in the recorder, where neither a driver's tag nor when a driver leaves has any business: a card is told
+by the driver's name, where one is known, and its last two characters.
 """
 
 import re

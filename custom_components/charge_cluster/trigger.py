@@ -145,7 +145,9 @@ class SessionImpossible(_SessionTrigger):
 
     def _possible_at(self, state: State) -> str | None:
         registered = er.async_get(self._hass).async_get(state.entity_id)
-        entry = None if registered is None else self._hass.config_entries.async_get_entry(registered.config_entry_id or "")
+        entry = (
+            None if registered is None else self._hass.config_entries.async_get_entry(registered.config_entry_id or "")
+        )
         if entry is None or entry.state is not ConfigEntryState.LOADED:
             return None
         site: Site = entry.runtime_data.site

@@ -151,10 +151,16 @@ async def test_who_leaves_when_is_told_to_administrators_who_ask_for_it_alone(ha
         [explained] = (await answer(hass, "explain", *about, by=by))["connectors"]
         return str(explained)
 
-    at = (f"{leaves:%H:%M}", f"{leaves:%Y-%m-%d %H:%M}")
-    assert any(f"asked for by {word}:" in await told(cp1, by=administrator(hass)) for word in at)
-    assert any(f"asked for by {word}:" in await told(device(hass, entry), cp1, by=administrator(hass)) for word in at)
-    for about, who in (((cp1,), member(hass)), ((), administrator(hass)), ((device(hass, entry),), administrator(hass))):
+    in_person: tuple[tuple[str, ...], ...] = ((cp1,), (device(hass, entry), cp1))
+    for about in in_person:
+        sentence = await told(*about, by=administrator(hass))
+        assert any(f"for by {leaves:{clock}}:" in sentence for clock in ("%H:%M", "%Y-%m-%d %H:%M"))
+    others: tuple[tuple[tuple[str, ...], MockUser], ...] = (
+        ((cp1,), member(hass)),
+        ((), administrator(hass)),
+        ((device(hass, entry),), administrator(hass)),
+    )
+    for about, who in others:
         sentence = await told(*about, by=who)
         assert "It cannot have all that was asked for in time: " in sentence
         assert f"{leaves:%H:%M}" not in sentence

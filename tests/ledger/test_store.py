@@ -85,7 +85,16 @@ async def test_opening_again_changes_nothing(open_ledger: OpenLedger) -> None:
 
 ADDED_LATER = {
     "limit_order": ("sent_at", "form", "seen_a", "seen_at"),
-    "session": ("departure_at", "wanted_wh", "forgotten", "cost", "saving", "unpriced_wh", "currency", "saving_against_alone"),
+    "session": (
+        "departure_at",
+        "wanted_wh",
+        "forgotten",
+        "cost",
+        "saving",
+        "unpriced_wh",
+        "currency",
+        "saving_against_alone",
+    ),
     "driver": ("priority", "kind", "group_id", "at_once", "leave_by_s", "usual_wh"),
     "charge_transaction": ("charger_id",),
 }

@@ -43,7 +43,5 @@ def _explained(place: Place, sentences: Sentences, *, departures: bool) -> Servi
         "source": view.reason_source,
         "expected_at": spoken(view.expected_at),
         "queue_position": view.queue_position,
-        "sentence": sentences.whole(
-            view, connector=place.name, site=site.settings.name, departures=departures
-        ),
+        "sentence": sentences.whole(view, connector=place.name, site=site.settings.name, departures=departures),
     }

@@ -164,7 +164,9 @@ PEAK_SENSORS = (
         value_fn=lambda peak: None if peak.watts is None else round(peak.watts),
         attributes_fn=_of_peak,
     ),
-    PeakSensorDescription(**named("month_peak_cost"), **MONTH_TOTAL, money=True, value_fn=lambda peak: money(peak.cost)),
+    PeakSensorDescription(
+        **named("month_peak_cost"), **MONTH_TOTAL, money=True, value_fn=lambda peak: money(peak.cost)
+    ),
 )
 """Of the supply, where a tariff has a demand charge."""
 

@@ -102,7 +102,7 @@ class MonthPeak:
             self._tell()
 
     def view(self, now: float, per_kw: float) -> PeakView:
-        """Return the highest demand so far of the month in which a UTC POSIX time lies, at a price for each kilowatt."""
+        """Return the highest demand so far of the month of a UTC POSIX time, at a price for each kilowatt."""
         month = month_start(now, self._zone())
         if self._peak.start != month:
             return PeakView(start=month, watts=None, at=None, cost=None)
