@@ -25,6 +25,7 @@ from homeassistant.util.hass_dict import HassKey
 
 from .addresses import own_names
 from .authority_download import AuthorityView
+from .batteries import read_battery
 from .configuration import site_settings
 from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, refused_issue_id, subjects_of
@@ -107,6 +108,7 @@ async def _open(hass: HomeAssistant) -> Installation:
                 own_names=partial(own_names, hass),
                 currency=lambda: hass.config.currency,
                 tariff_sources=partial(entity_sources, hass),
+                read_battery=partial(read_battery, hass),
             )
             domain.installation.key_taken = partial(_store_key, hass)
         return domain.installation

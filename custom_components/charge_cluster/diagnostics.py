@@ -43,6 +43,10 @@ IN_VIEWS = frozenset(
         "leave_at",
         "possible_at",
         "wanted_wh",
+        "asked_wh",
+        "target_soc",
+        "target",
+        "battery_entity",
     }
 )
 """Likewise in what is seen; `identity` is there what a charge point is, not who."""

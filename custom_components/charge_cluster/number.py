@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, override
 
 from homeassistant.components.number import NumberDeviceClass, NumberEntity, NumberEntityDescription, NumberMode
-from homeassistant.const import EntityCategory, UnitOfElectricCurrent, UnitOfEnergy, UnitOfTime
+from homeassistant.const import PERCENTAGE, EntityCategory, UnitOfElectricCurrent, UnitOfEnergy, UnitOfTime
 from homeassistant.core import HomeAssistant, callback
 from homeassistant.exceptions import ServiceValidationError
 from homeassistant.helpers.entity import Entity
@@ -23,6 +23,7 @@ from .engine.planned import MOST_DELAY_S
 from .engine.steps import known_above
 from .entity import ConnectorEntity, Shows, SiteEntity, SubjectEntity, always, described
 from .session_wishes import MOST_WANTED_KWH, WH_PER_KWH, SessionWishEntity, wish_of
+from .site.session_wish import FULL_SOC
 from .site.settings import MAXIMUM_PRIORITY, ChargePointSettings, ConnectorSettings, SiteSettings
 from .site.site import Site
 from .site.views import ConnectorView, connector_key
@@ -116,7 +117,7 @@ CONNECTOR_NUMBERS = (
 
 @dataclass(frozen=True, kw_only=True)
 class ConnectorEnergyDescription(NumberEntityDescription, Shows[ConnectorView]):
-    """An energy that a driver says."""
+    """How much a driver says that it wants."""
 
 
 def _wanted(view: ConnectorView) -> float | None:
@@ -135,6 +136,26 @@ WANTED_ENERGY = ConnectorEnergyDescription(
     mode=NumberMode.BOX,
     entity_registry_enabled_default=False,
     value_fn=_wanted,
+    available_fn=always,
+)
+
+
+def _target(view: ConnectorView) -> float | None:
+    wish = wish_of(view)
+    return None if wish is None else wish.target_soc
+
+
+TARGET_SOC = ConnectorEnergyDescription(
+    key="target_soc",
+    translation_key="target_soc",
+    device_class=NumberDeviceClass.BATTERY,
+    native_unit_of_measurement=PERCENTAGE,
+    native_min_value=0.0,
+    native_max_value=FULL_SOC,
+    native_step=1.0,
+    mode=NumberMode.BOX,
+    entity_registry_enabled_default=False,
+    value_fn=_target,
     available_fn=always,
 )
 
@@ -295,6 +316,16 @@ class WantedEnergy(ShownNumber[ConnectorView], SessionWishEntity):
         self.wish_session(wanted_wh=WH_PER_KWH * value if value != 0 else None)
 
 
+class TargetStateOfCharge(ShownNumber[ConnectorView], SessionWishEntity):
+    """How full the battery is to be in the session that runs; 0 takes the wish back."""
+
+    entity_description: ConnectorEnergyDescription
+
+    @override
+    async def async_set_native_value(self, value: float) -> None:
+        self.wish_session(target_soc=value if value != 0 else None)
+
+
 def connector_numbers(coordinator: SiteCoordinator, subject: Subject) -> list[Entity]:
     """Return the numbers of a connector."""
     place = place_of(coordinator.site.settings, subject)
@@ -306,6 +337,7 @@ def connector_numbers(coordinator: SiteCoordinator, subject: Subject) -> list[En
             for description in CONNECTOR_NUMBERS
         ),
         WantedEnergy(coordinator=coordinator, subject=subject, description=WANTED_ENERGY),
+        TargetStateOfCharge(coordinator=coordinator, subject=subject, description=TARGET_SOC),
     ]
 
 

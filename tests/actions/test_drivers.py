@@ -16,7 +16,16 @@ from tests.site_entry import a_charge_point, a_site, free_port, set_up
 from .stage import administrator, answer, ask, member
 
 ANN: dict[str, Any] = {"id_tag": "04AABB", "name": "Ann"}
-OF_A_CARD: dict[str, Any] = {"type": None, "group": None, "at_once": 1, "leave_by": None, "energy_kwh": None}
+OF_A_CARD: dict[str, Any] = {
+    "type": None,
+    "group": None,
+    "at_once": 1,
+    "leave_by": None,
+    "energy_kwh": None,
+    "target_soc": None,
+    "battery_kwh": None,
+    "battery_entity": None,
+}
 OF_DRIVERS: dict[str, dict[str, Any]] = {"set_driver": ANN, "remove_driver": {"id_tag": "04AABB"}, "get_drivers": {}}
 
 
@@ -64,6 +73,36 @@ async def test_when_a_driver_usually_leaves_and_what_it_takes_is_set_told_and_cl
     await ask(hass, "set_driver", **ANN)
     [told] = (await answer(hass, "get_drivers"))["drivers"]
     assert (told["leave_by"], told["energy_kwh"]) == (None, None)
+
+
+async def test_how_full_the_battery_of_a_driver_is_to_be_is_set_told_and_cleared(hass: HomeAssistant) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+    known = entry.runtime_data.installation.ledger.drivers
+
+    battery: dict[str, Any] = {"target_soc": 80, "battery_kwh": 58, "battery_entity": "sensor.car_battery"}
+    await ask(hass, "set_driver", **ANN, **battery)
+    driver = known.known("04aabb")
+    assert driver is not None
+    assert (driver.target_soc, driver.battery_wh, driver.battery_entity) == (80.0, 58_000.0, "sensor.car_battery")
+    [told] = (await answer(hass, "get_drivers"))["drivers"]
+    assert {name: told[name] for name in battery} == battery
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await ask(hass, "set_driver", **ANN, target_soc=80)
+    assert refused.value.translation_key == "battery_of_driver_unknown"
+    impossible: tuple[dict[str, Any], ...] = (
+        {"target_soc": 0},
+        {"target_soc": 101},
+        {"battery_kwh": 0},
+        {"battery_entity": "a battery"},
+    )
+    for wrong in impossible:
+        with pytest.raises(vol.Invalid):
+            await ask(hass, "set_driver", **ANN, **(battery | wrong))
+    assert known.known("04aabb") == driver
+    await ask(hass, "set_driver", **ANN)
+    [told] = (await answer(hass, "get_drivers"))["drivers"]
+    assert {told[name] for name in battery} == {None}
 
 
 async def test_a_driver_may_charge_at_once(hass: HomeAssistant, dial: Dial) -> None:

@@ -40,6 +40,10 @@ async def test_each_field_is_set_alone_and_taken_back_by_nothing(hass: HomeAssis
         "session_id": running.session_id,
         "departure": leaves.isoformat(),
         "energy_kwh": 12.5,
+        "target_soc": None,
+        "soc": None,
+        "soc_by": None,
+        "asked_kwh": 12.5,
         "charged_kwh": 0.0,
         "expected_kwh": 0.0,
         "priority": 7,
@@ -98,6 +102,59 @@ async def test_a_session_is_recorded_with_what_was_wished(hass: HomeAssistant, d
     assert (session["departure"], session["wanted_kwh"]) == (leaves.isoformat(), 12.5)
     assert session.keys() - for_others.keys() == {"departure", "wanted_kwh", "id_tag"}
     assert not {leaves.isoformat(), 12.5} & set(for_others.values())
+
+
+async def test_a_target_needs_a_battery_and_takes_the_place_of_an_energy(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    cp1, connector = device(hass, entry, "CP1"), Controls(hass, entry, "CP1", 1)
+    await plug_in_and_charge(await dial(port, "CP1"))
+    hass.states.async_set("sensor.car_battery", "40", {"unit_of_measurement": "%"})
+    await ask(hass, "set_session", cp1, energy_kwh=12.5)
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await ask(hass, "set_session", cp1, target_soc=80)
+    assert refused.value.translation_key == "battery_unknown"
+    assert "CP1" in str(refused.value)
+    impossible: tuple[dict[str, Any], ...] = (
+        {"target_soc": 101},
+        {"target_soc": 0},
+        {"target_soc": 80, "energy_kwh": 5},
+    )
+    for wrong in impossible:
+        with pytest.raises(ServiceValidationError) as refused:
+            await ask(hass, "set_session", cp1, battery_kwh=50, **wrong)
+        assert refused.value.translation_key == "impossible_target"
+    with pytest.raises(ServiceValidationError) as refused:
+        await ask(hass, "set_session", cp1, target_soc=80, battery_kwh=-1)
+    assert refused.value.translation_key == "impossible_battery"
+
+    await ask(hass, "set_session", cp1, target_soc=80, battery_kwh=45, battery_entity="sensor.car_battery")
+    await connector.sees(lambda view: view.session is not None and view.session.soc is not None)
+    [told] = (await answer(hass, "set_session", cp1))["sessions"]
+    # 40 % of 45 kWh are 18 kWh in the battery, and a ninth more at the meter.
+    names = ("energy_kwh", "target_soc", "soc", "soc_by", "asked_kwh")
+    assert [told[name] for name in names] == [None, 80.0, 40.0, "entity", 20.0]
+
+    # A battery that is fuller than its target is done.
+    hass.states.async_set("sensor.car_battery", "85", {"unit_of_measurement": "%"})
+    await Controls(hass, entry, "CP1").until("event", "session", lambda state: state.attributes["event_type"] == "done")
+    [told] = (await answer(hass, "set_session", cp1, energy_kwh=5))["sessions"]
+    assert (told["target_soc"], told["energy_kwh"], told["asked_kwh"]) == (None, 5.0, 5.0)
+
+
+async def test_a_target_is_passed_over_where_nobody_tells_how_full_it_is(hass: HomeAssistant, dial: Dial) -> None:
+    entry = await set_up(hass, a_site(port := free_port(), a_charge_point("CP1")))
+    cp1, connector = device(hass, entry, "CP1"), Controls(hass, entry, "CP1", 1)
+    await plug_in_and_charge(await dial(port, "CP1"))
+    for state in (None, "unavailable", "full", "nan", "140"):
+        if state is not None:
+            hass.states.async_set("sensor.car_battery", state)
+        await ask(hass, "set_session", cp1, target_soc=80, battery_kwh=45, battery_entity="sensor.car_battery")
+        await connector.sees(lambda view: view.session is not None and view.session.target is not None)
+        [told] = (await answer(hass, "set_session", cp1))["sessions"]
+        assert (told["target_soc"], told["soc"], told["asked_kwh"]) == (80.0, None, None)
+        [explained] = (await answer(hass, "explain", cp1))["connectors"]
+        assert "How full its battery is nobody tells" in explained["sentence"]
 
 
 async def test_where_one_of_several_cannot_none_is_changed(hass: HomeAssistant, dial: Dial) -> None:

@@ -85,6 +85,27 @@ async def test_wishes_are_taken_while_a_vehicle_is_there_and_go_with_it(hass: Ho
     assert parked.shown() == [STATE_UNKNOWN, STATE_UNKNOWN, "off", STATE_UNKNOWN]
 
 
+async def test_how_full_the_battery_is_to_be_takes_the_place_of_an_energy(hass: HomeAssistant, dial: Dial) -> None:
+    parked = await parking(hass, dial)
+    connector = parked.connector
+    await connector.enable("number", "target_soc")
+    assert connector.state("number", "target_soc").name == "CP1 Target state of charge"
+    await plug_in_and_charge(parked.point)
+    await connector.set_number("wanted_energy", 20)
+
+    with pytest.raises(ServiceValidationError) as refused:
+        await connector.set_number("target_soc", 80)
+    assert refused.value.translation_key == "battery_unknown"
+    parked.entry.runtime_data.site.wish_session(connector.prefix, battery_wh=50_000.0)
+    await connector.set_number("target_soc", 80)
+    assert (connector.state("number", "target_soc").state, parked.shown()[1]) == ("80.0", STATE_UNKNOWN)
+    await connector.set_number("target_soc", 0)
+    assert connector.state("number", "target_soc").state == STATE_UNKNOWN
+    await connector.set_number("target_soc", 70)
+    await connector.set_number("wanted_energy", 10)
+    assert (connector.state("number", "target_soc").state, parked.shown()[1]) == (STATE_UNKNOWN, "10.0")
+
+
 async def test_wishes_hold_over_a_reload(hass: HomeAssistant, dial: Dial) -> None:
     parked = await parking(hass, dial)
     await plug_in_and_charge(parked.point)

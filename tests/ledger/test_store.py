@@ -95,7 +95,17 @@ ADDED_LATER = {
         "currency",
         "saving_against_alone",
     ),
-    "driver": ("priority", "kind", "group_id", "at_once", "leave_by_s", "usual_wh"),
+    "driver": (
+        "priority",
+        "kind",
+        "group_id",
+        "at_once",
+        "leave_by_s",
+        "usual_wh",
+        "target_soc",
+        "battery_wh",
+        "battery_entity",
+    ),
     "charge_transaction": ("charger_id",),
 }
 

@@ -29,6 +29,7 @@ from custom_components.charge_cluster.engine.model import MeterScope, PhaseAmps,
 from custom_components.charge_cluster.engine.planner import Plan, PlanTask, plan
 from custom_components.charge_cluster.meters import FaultKey, MeterFault, MeterSample, ReportSample
 from custom_components.charge_cluster.ocpp.conversation import Afterwards
+from custom_components.charge_cluster.site.battery import BatteryReading
 from custom_components.charge_cluster.site.billing import MonthView
 from custom_components.charge_cluster.site.cap import Cap
 from custom_components.charge_cluster.site.commissioning.findings import CommissioningTest, Finding
@@ -502,6 +503,8 @@ class PhysicalSite:
     usual: SiteWish = field(default_factory=SiteWish)
     prices: Prices | None = None
     solve: Solve = at_once
+    batteries: dict[str, BatteryReading] = field(default_factory=dict)
+    """What entities tell of how full vehicles are."""
 
     def __post_init__(self) -> None:
         self.clock = VirtualClock(self.loop)
@@ -525,6 +528,7 @@ class PhysicalSite:
             chance=Random(14),
             usual=self.usual,
             solve=self.solve,
+            read_battery=self.batteries.get,
         )
         if self.prices is not None:
             site.planning.use(self.prices)

@@ -11,6 +11,7 @@ from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine.habits import Distribution, Expectation
 from custom_components.charge_cluster.site.aims import LEAST_MORE_WH, LEAST_TIME_S, aims_of, next_time_of_day
+from custom_components.charge_cluster.site.battery import SocSource, StateOfCharge, Target
 from custom_components.charge_cluster.site.foresight import Forecast, StillHere
 from custom_components.charge_cluster.site.plan import Said
 from custom_components.charge_cluster.site.session import Session
@@ -69,6 +70,26 @@ def test_a_profile_goes_before_what_was_learned_and_is_a_promise() -> None:
     assert (aims.word.leave_at, aims.word.leave_by) == (AT_TWO, Said.PROFILE)
     assert (aims.word.remaining_wh, aims.word.remaining_by) == (19_000.0, Said.PROFILE)
     assert aims.word.promised
+
+
+def test_a_target_counts_while_it_is_known_how_full_the_battery_is() -> None:
+    target = Target(percent=80.0, battery_wh=45_000.0)
+    soc = StateOfCharge(percent=60.0, taken_wh=1000.0, source=SocSource.ENTITY)
+    wish = SessionWish(target_soc=80.0, battery_wh=45_000.0)
+    told = SessionWish(wanted_wh=7000.0)
+    expected: tuple[tuple[float, Said, dict[str, object]], ...] = (
+        (9000.0, Said.DRIVER, {"wish": wish, "target": target, "soc": soc, "told_by_vehicle": told}),
+        (9000.0, Said.PROFILE, {"target": target, "soc": soc}),
+        (0.0, Said.DRIVER, {"wish": wish, "target": target, "soc": replace(soc, percent=90.0)}),
+        # How full it is is not known: the vehicle's own word counts, else the usual energy.
+        (5000.0, Said.VEHICLE, {"wish": wish, "target": target, "told_by_vehicle": told}),
+        (18_000.0, Said.PROFILE, {"wish": wish, "target": target}),
+    )
+    for remaining_wh, who, facts in expected:
+        aims = aims_of(a_session(2000.0, **facts), None, SITE, NOW, BERLIN, USUAL)
+        assert aims is not None
+        assert aims.word.remaining_wh == pytest.approx(remaining_wh)
+        assert aims.word.remaining_by is who
 
 
 def test_what_is_said_of_this_session_goes_before_the_profile() -> None:

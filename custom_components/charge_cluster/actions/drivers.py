@@ -18,6 +18,7 @@ from ..ledger.drivers import MOST_DRIVERS, DriverRecord, TooManyDrivers
 from ..ocpp.tokens import TokenType, token_type
 from ..session_wishes import MOST_WANTED_KWH, WH_PER_KWH
 from ..site.installation import Installation
+from ..site.session_wish import FULL_SOC
 from .fields import at_once, group, id_tag, posix, priority, text, time_of_day
 from .ledger_errors import told
 from .sentences import spoken
@@ -33,6 +34,9 @@ GROUP = "group"
 AT_ONCE = "at_once"
 LEAVE_BY = "leave_by"
 ENERGY_KWH = "energy_kwh"
+TARGET_SOC = "target_soc"
+BATTERY_KWH = "battery_kwh"
+BATTERY_ENTITY = "battery_entity"
 
 MOST_TOLD = 5_000
 """In one answer."""
@@ -49,6 +53,8 @@ def read_type(word: str) -> TokenType:
 usual_kwh = vol.All(vol.Coerce(float), vol.Range(min=0.1, max=MOST_WANTED_KWH))
 """What is usually taken: a session that is to take nothing is not plugged in."""
 
+usual_soc = vol.All(vol.Coerce(float), vol.Range(min=1.0, max=FULL_SOC))
+
 OF_DRIVER = {
     vol.Required(NAME): text,
     vol.Optional(ENABLED, default=True): cv.boolean,
@@ -59,6 +65,9 @@ OF_DRIVER = {
     vol.Optional(AT_ONCE, default=1): at_once,
     vol.Optional(LEAVE_BY): vol.Any(None, time_of_day),
     vol.Optional(ENERGY_KWH): vol.Any(None, usual_kwh),
+    vol.Optional(TARGET_SOC): vol.Any(None, usual_soc),
+    vol.Optional(BATTERY_KWH): vol.Any(None, usual_kwh),
+    vol.Optional(BATTERY_ENTITY): vol.Any(None, cv.entity_id),
 }
 """What can be said of a driver beside the token."""
 
@@ -74,7 +83,12 @@ async def set_driver(call: ServiceCall) -> None:
 
 
 def driver_of(id_tag: str, data: Mapping[str, Any], *, kind: TokenType | None = None) -> DriverRecord:
-    """Return the driver that the fields of a call describe; `kind` where they do not say what the token is."""
+    """Return the driver that the fields of a call describe; `kind` where they do not say what the token is.
+
+    Raises ServiceValidationError.
+    """
+    if data.get(TARGET_SOC) is not None and data.get(BATTERY_KWH) is None:
+        raise ServiceValidationError(translation_domain=DOMAIN, translation_key="battery_of_driver_unknown")
     return DriverRecord(
         id_tag=id_tag,
         name=data[NAME],
@@ -86,6 +100,9 @@ def driver_of(id_tag: str, data: Mapping[str, Any], *, kind: TokenType | None = 
         at_once=data[AT_ONCE],
         leave_by_s=data.get(LEAVE_BY),
         usual_wh=None if (usual := data.get(ENERGY_KWH)) is None else WH_PER_KWH * usual,
+        target_soc=data.get(TARGET_SOC),
+        battery_wh=None if (battery := data.get(BATTERY_KWH)) is None else WH_PER_KWH * battery,
+        battery_entity=data.get(BATTERY_ENTITY),
     )
 
 
@@ -137,6 +154,9 @@ def spoken_driver(driver: DriverRecord) -> JsonObjectType:
         AT_ONCE: driver.at_once,
         LEAVE_BY: None if driver.leave_by_s is None else _clock_time(driver.leave_by_s),
         ENERGY_KWH: None if driver.usual_wh is None else driver.usual_wh / WH_PER_KWH,
+        TARGET_SOC: driver.target_soc,
+        BATTERY_KWH: None if driver.battery_wh is None else driver.battery_wh / WH_PER_KWH,
+        BATTERY_ENTITY: driver.battery_entity,
     }
 
 

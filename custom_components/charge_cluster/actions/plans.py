@@ -16,6 +16,7 @@ from ..site.plan import PlanView
 from ..site.views import ConnectorView
 from .privacy import is_administrator, tells_departures
 from .sentences import spoken
+from .session import spoken_battery
 from .target import DEVICES_OR_SITE, Place, Target, places_below, targets_of
 
 GET_PLAN = vol.Schema(DEVICES_OR_SITE)
@@ -45,7 +46,7 @@ def _planned(target: Target, *, departures: bool) -> Iterator[tuple[str, JsonObj
             continue
         answer = _session(place, view)
         if departures:
-            answer |= _departure(view.plan)
+            answer |= _departure(view.plan) | spoken_battery(view.session)
         yield place.key, answer
 
 
@@ -81,6 +82,7 @@ def _departure(plan: PlanView | None) -> JsonObjectType:
     return {
         "departure": spoken(None if plan is None else plan.leave_at),
         "departure_by": None if plan is None or plan.leave_by is None else plan.leave_by.value,
+        "energy_by": None if plan is None or plan.wanted_by is None else plan.wanted_by.value,
         "possible_at": spoken(None if plan is None else plan.possible_at),
     }
 

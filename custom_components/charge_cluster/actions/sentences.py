@@ -106,6 +106,8 @@ class Sentences:
             said.append(self._say("queue_position", {"position": str(view.queue_position)}))
         if view.plan is not None and view.plan.impossible:
             said.append(self._lacks(view.plan, departures=departures))
+        if view.session is not None and view.session.target is not None and view.session.soc is None:
+            said.append(self._say("soc_unknown", {}))
         expected = moment(view.expected_at)
         if expected is not None:
             said.append(self._say("change_expected", {"time": f"{dt_util.as_local(expected):%H:%M}"}))

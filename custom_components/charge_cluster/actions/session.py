@@ -9,6 +9,7 @@ from homeassistant.util.json import JsonObjectType
 from ..session_wishes import WH_PER_KWH, refused
 from ..site.outlook import expected_wh
 from ..site.session_wish import WishChange, WishRefused
+from ..site.views import SessionView
 from .fields import posix, priority
 from .sentences import spoken
 from .target import DEVICES, Place, targets_of, the_connector
@@ -17,6 +18,9 @@ DEPARTURE = "departure"
 ENERGY_KWH = "energy_kwh"
 PRIORITY = "priority"
 CHARGE_NOW = "charge_now"
+TARGET_SOC = "target_soc"
+BATTERY_KWH = "battery_kwh"
+BATTERY_ENTITY = "battery_entity"
 
 SET_SESSION = vol.Schema(
     {
@@ -25,6 +29,9 @@ SET_SESSION = vol.Schema(
         vol.Optional(ENERGY_KWH): vol.Any(None, vol.Coerce(float)),
         vol.Optional(PRIORITY): vol.Any(None, priority),
         vol.Optional(CHARGE_NOW): cv.boolean,
+        vol.Optional(TARGET_SOC): vol.Any(None, vol.Coerce(float)),
+        vol.Optional(BATTERY_KWH): vol.Any(None, vol.Coerce(float)),
+        vol.Optional(BATTERY_ENTITY): vol.Any(None, cv.entity_id),
     }
 )
 
@@ -55,6 +62,13 @@ def _changes(call: ServiceCall) -> WishChange:
         changes["priority"] = call.data[PRIORITY]
     if CHARGE_NOW in call.data:
         changes["charge_now"] = call.data[CHARGE_NOW]
+    if TARGET_SOC in call.data:
+        changes["target_soc"] = call.data[TARGET_SOC]
+    if BATTERY_KWH in call.data:
+        battery_kwh: float | None = call.data[BATTERY_KWH]
+        changes["battery_wh"] = None if battery_kwh is None else WH_PER_KWH * battery_kwh
+    if BATTERY_ENTITY in call.data:
+        changes["battery_entity"] = call.data[BATTERY_ENTITY]
     return changes
 
 
@@ -73,6 +87,7 @@ def _holding(place: Place) -> JsonObjectType | None:
         "session_id": session.session_id,
         DEPARTURE: spoken(wish.departure_at),
         ENERGY_KWH: _kwh(wish.wanted_wh),
+        **spoken_battery(session),
         "charged_kwh": _kwh(session.energy_wh),
         "expected_kwh": _kwh(expected),
         PRIORITY: wish.priority,
@@ -82,6 +97,17 @@ def _holding(place: Place) -> JsonObjectType | None:
         "expected_at": spoken(view.expected_at),
         "shortfall_kwh": _kwh(plan.shortfall_wh if plan is not None and plan.impossible else 0.0),
         "possible_at": spoken(plan.possible_at if plan is not None and plan.impossible else None),
+    }
+
+
+def spoken_battery(session: SessionView) -> JsonObjectType:
+    """Return how full the battery of a session is to be and is, as answers give it."""
+    target, soc = session.target, session.soc
+    return {
+        TARGET_SOC: session.wish.target_soc if target is None else target.percent,
+        "soc": None if soc is None else soc.percent,
+        "soc_by": None if soc is None else soc.source.value,
+        "asked_kwh": _kwh(session.asked_wh),
     }
 
 

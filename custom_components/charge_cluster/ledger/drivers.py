@@ -46,6 +46,12 @@ class DriverRecord:
     """When its vehicle leaves where nothing else is said, in seconds after local midnight; None: not said."""
     usual_wh: float | None = None
     """What it takes in a session where nothing else is said; None: not said."""
+    target_soc: float | None = None
+    """How full its battery is to be where nothing else is said, in percent; None: not said."""
+    battery_wh: float | None = None
+    """What the whole battery holds; None: not said."""
+    battery_entity: str | None = None
+    """The entity that tells how full it is; None: only the charge point may."""
 
 
 class DriverTable:
@@ -109,6 +115,9 @@ class DriverTable:
                     at_once=record.at_once,
                     leave_by_s=record.leave_by_s,
                     usual_wh=record.usual_wh,
+                    target_soc=record.target_soc,
+                    battery_wh=record.battery_wh,
+                    battery_entity=record.battery_entity,
                 )
             )
             return True
@@ -154,4 +163,7 @@ def _record(row: Driver) -> DriverRecord:
         at_once=row.at_once,
         leave_by_s=row.leave_by_s,
         usual_wh=row.usual_wh,
+        target_soc=row.target_soc,
+        battery_wh=row.battery_wh,
+        battery_entity=row.battery_entity,
     )

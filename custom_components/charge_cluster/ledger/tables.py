@@ -182,6 +182,10 @@ class Driver(Base):
     leave_by_s: Mapped[float | None]
     """Seconds after local midnight."""
     usual_wh: Mapped[float | None]
+    target_soc: Mapped[float | None]
+    """Percent."""
+    battery_wh: Mapped[float | None]
+    battery_entity: Mapped[str | None]
 
 
 class Kept(Base):

@@ -94,6 +94,16 @@ def _about_cost(view: ConnectorView) -> dict[str, Any]:
     return {"unpriced_kwh": round(_costs(view).unpriced_wh / WH_PER_KWH, 3)}
 
 
+def _about_energy(view: ConnectorView) -> dict[str, Any]:
+    """Return who says how much it takes: where a battery's state is not known, its target is passed over."""
+    plan, session = view.plan, view.session
+    target = None if session is None else session.target
+    return {
+        "energy_by": None if plan is None or plan.wanted_by is None else plan.wanted_by.value,
+        "soc_unknown": target is not None and session is not None and session.soc is None,
+    }
+
+
 def _about_plan(view: ConnectorView) -> dict[str, Any]:
     """Return who says when it leaves; when that is, is nobody else's business."""
     plan = view.plan
@@ -217,7 +227,12 @@ CONNECTOR_SENSORS = (
         available_fn=always,
     ),
     ConnectorSensorDescription(
-        **named("planned_energy"), **OFF, **KWH_OF_PLAN, value_fn=_planned_energy, available_fn=always
+        **named("planned_energy"),
+        **OFF,
+        **KWH_OF_PLAN,
+        value_fn=_planned_energy,
+        attributes_fn=_about_energy,
+        available_fn=always,
     ),
     ConnectorSensorDescription(**named("shortfall"), **OFF, **KWH_OF_PLAN, value_fn=_shortfall, available_fn=always),
     ConnectorSensorDescription(

@@ -3,6 +3,8 @@
 The driver's word goes first, then that of the vehicle, then the driver's profile, then what was learned of stays like
 this one, then the default of the site. A profile names a time of the day: the first one after the vehicle came.
 
+A target is as good as an energy while it is known how full the battery is (`battery`); otherwise it is passed over.
+
 What is learned counts only where enough stays are remembered, and of the energy the late end of what they took. A
 departure that a driver types is taken no later than the early end of when such stays ended, as people are seldom as
 good as their word; whether it can be kept is judged by the word itself.
@@ -103,10 +105,14 @@ def _departure(  # noqa: PLR0917 - as above
 
 
 def _remaining(session: Session, profile: Profile, known: Forecast | None, site: SiteWish) -> tuple[float, Said]:
-    wanted, taken = session.wish.wanted_wh, session.energy_wh
+    wanted, taken, until_full = session.wish.wanted_wh, session.energy_wh, session.target_wh
     if wanted is not None:
         by = Said.VEHICLE if wanted == session.told_by_vehicle.wanted_wh else Said.DRIVER
         return max(0.0, wanted - taken), by
+    if until_full is not None:
+        return max(0.0, until_full - taken), Said.PROFILE if session.wish.target_soc is None else Said.DRIVER
+    if session.wish.target_soc is not None and session.told_by_vehicle.wanted_wh is not None:
+        return max(0.0, session.told_by_vehicle.wanted_wh - taken), Said.VEHICLE
     if profile.usual_wh is not None:
         left = profile.usual_wh - taken
         # Who still takes current after what is usual wants more, and nobody asked for that.

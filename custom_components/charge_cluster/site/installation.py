@@ -31,6 +31,7 @@ from ..ocpp.security.peer import PeerCertificate
 from ..ocpp.waiting_room import Newcomer
 from ..tariffs import SourceFactory
 from .authoriser import FREE_TAG, TokenAuthoriser, may_start
+from .battery import ReadBattery, nothing_read
 from .door import PROFILE_OF_CERTIFICATES, Door, DoorCertifier, KeyTaken
 from .ledger_records import LedgerRecords
 from .model_memory import ModelBook
@@ -120,6 +121,7 @@ class Installation:
         local_zone: Callable[[], tzinfo],
         currency: Callable[[], str],
         tariff_sources: SourceFactory | None,
+        read_battery: ReadBattery,
         own_names: Callable[[], Sequence[str]],
         models: ModelBook,
     ) -> None:
@@ -134,6 +136,7 @@ class Installation:
         self._local_zone = local_zone
         self._currency = currency
         self._tariff_sources = tariff_sources
+        self._read_battery = read_battery
         self.ledger = ledger
         self.models = models
         self.clock = clock
@@ -156,6 +159,7 @@ class Installation:
         own_names: Callable[[], Sequence[str]],
         currency: Callable[[], str],
         tariff_sources: SourceFactory | None = None,
+        read_battery: ReadBattery = nothing_read,
     ) -> Installation:
         """Open the ledger in a folder; a broken one is set aside and reported, not raised.
 
@@ -164,6 +168,7 @@ class Installation:
             own_names: what this host is called by charge points, best first.
             currency: of all prices (ISO 4217).
             tariff_sources: makes what tells prices; None: nobody does.
+            read_battery: tells how full a vehicle is by an entity.
         """
         trust = await Trust.open(trust_store, clock)
         ledger = await Ledger.open(folder, clock=clock)
@@ -175,6 +180,7 @@ class Installation:
             local_zone=local_zone,
             currency=currency,
             tariff_sources=tariff_sources,
+            read_battery=read_battery,
             own_names=own_names,
             models=await ModelBook.open(ledger),
         )
@@ -218,6 +224,7 @@ class Installation:
             local_zone=self._local_zone,
             currency=self._currency,
             tariff_sources=self._tariff_sources,
+            read_battery=self._read_battery,
             usual=usual,
         )
         self._running[settings.site_id] = _Running(site, wiring)

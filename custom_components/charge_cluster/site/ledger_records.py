@@ -17,6 +17,7 @@ from ..ledger.limits import LimitRecord
 from ..ledger.sessions import SessionRecord
 from ..ledger.writer import StoreUnavailable
 from ..ocpp.protocols import UNPLUGGED, JournalUnavailable
+from .battery import SocSource, StateOfCharge, Target
 from .bill import Bill
 from .billing import MonthView
 from .cap import Afterwards, Cap
@@ -313,7 +314,15 @@ class LedgerRecords:
     def driver_profile(self, id_tag: str) -> Profile:
         """Return what the driver with an idTag wishes of all its sessions."""
         driver = self._ledger.drivers.known(id_tag)
-        return NO_PROFILE if driver is None else Profile(leave_by_s=driver.leave_by_s, usual_wh=driver.usual_wh)
+        if driver is None:
+            return NO_PROFILE
+        return Profile(
+            leave_by_s=driver.leave_by_s,
+            usual_wh=driver.usual_wh,
+            target_soc=driver.target_soc,
+            battery_wh=driver.battery_wh,
+            battery_entity=driver.battery_entity,
+        )
 
     def session(self, key: str, session: Session) -> None:
         """Record a session of a connector as it is now."""
@@ -355,7 +364,12 @@ def _session(fields: dict[str, Any]) -> Session:
     wishes = {name: SessionWish(**fields.get(name, {})) for name in ("wish", "told_by_vehicle")}
     bill = fields.get("bill", {})
     prices = [(start, price) for start, price in bill.get("prices", ())]
-    return Session(**{**fields, **wishes, "bill": Bill(**{**bill, "prices": prices})})
+    target, soc = fields.get("target"), fields.get("soc")
+    battery = {
+        "target": None if target is None else Target(**target),
+        "soc": None if soc is None else StateOfCharge(**{**soc, "source": SocSource(soc["source"])}),
+    }
+    return Session(**{**fields, **wishes, **battery, "bill": Bill(**{**bill, "prices": prices})})
 
 
 def _plan(fields: dict[str, Any]) -> KeptPlan:

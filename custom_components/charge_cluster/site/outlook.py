@@ -23,5 +23,5 @@ def expected_wh(view: ConnectorView, now: float) -> float | None:
     flowing = sum(amps > INDUCED_CURRENT_A for amps in view.drawn_a or ())
     given_w = view.limit_a * NOMINAL_VOLTAGE_V * (flowing or view.phases)
     expected = session.energy_wh + given_w * max(0.0, session.wish.departure_at - now) / SECONDS_AN_HOUR
-    wanted_wh = session.wish.wanted_wh
+    wanted_wh = session.asked_wh
     return expected if wanted_wh is None else max(session.energy_wh, min(expected, wanted_wh))

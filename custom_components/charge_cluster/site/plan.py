@@ -142,6 +142,8 @@ class PlanView:
     """Whether that was asked for by its driver or vehicle."""
     leave_at: float | None = None
     leave_by: Said | None = None
+    wanted_by: Said | None = None
+    """Who says how much it takes."""
     cost: float | None = None
     """What that is expected to cost, in the site's currency; None: not known."""
     taken_wh: float = 0.0

@@ -256,6 +256,7 @@ class PlanNow:
             promised=aim.promised,
             leave_at=kept.leave_at,
             leave_by=kept.leave_by,
+            wanted_by=kept.wanted_by,
             cost=kept.cost,
             taken_wh=kept.taken_wh,
             phases=kept.phases,
@@ -274,5 +275,5 @@ class PlanNow:
 
 def is_done(session: Session) -> bool:
     """Return whether a vehicle takes nothing any more by itself; one that has what was asked for may want more."""
-    wanted_wh = session.wish.wanted_wh
+    wanted_wh = session.asked_wh
     return session.told_done and (wanted_wh is None or session.energy_wh < wanted_wh)

@@ -234,6 +234,8 @@ class Planning:
                 resumed = before is None and kept is not None
                 self._book.prompted[state.key] = (asks, kept.prompted_at if resumed and kept is not None else now)
         self._look_at_slot(asking, now)
+        if any(self._target_moved(session, state.key, now) for state, session in asking):
+            self._news += 1
         held = {circuit_id: caps.of(circuit_id) for circuit_id in model.circuits}
         about = self._about_now(model, asking, decision, held)
         monotonic = self._clock.monotonic()
@@ -258,6 +260,8 @@ class Planning:
             (
                 *self._book.prompted[state.key],
                 self._profile(session),
+                session.target,
+                session.soc is None,
                 shape_of(state, decision),
                 is_done(session),
             )
@@ -285,6 +289,14 @@ class Planning:
         self._slot = slot
         if any(self._is_off(state, session, now) for state, session in asking):
             self._news += 1
+
+    def _target_moved(self, session: Session, key: str, now: float) -> bool:
+        """Return whether a battery is so much fuller or emptier than was thought that another plan is needed."""
+        kept, target_wh = self._book.of(key, session, now), session.target_wh
+        if kept is None or target_wh is None:
+            return False
+        difference = abs(kept.taken_wh + kept.wanted_wh - max(target_wh, kept.taken_wh))
+        return difference > max(OFF_BY_WH, OFF_BY_SHARE * kept.wanted_wh)
 
     def _is_off(self, state: ConnectorState, session: Session, now: float) -> bool:
         kept = self._book.of(state.key, session, now)

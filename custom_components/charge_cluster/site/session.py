@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
 
+from .battery import StateOfCharge, Target, until_wh
 from .bill import Bill
 from .session_wish import NO_SESSION_WISH, SessionWish
 from .views import SessionEvent, SessionView
@@ -53,6 +54,10 @@ class Session:
     """Whether it was told that what its driver wishes cannot be had."""
     bill: Bill = field(default_factory=Bill)
     """What it costs so far."""
+    target: Target | None = None
+    """How full its battery is to be, by its wish or its driver's profile."""
+    soc: StateOfCharge | None = None
+    """How full it was when that was told last, where there is a target."""
 
     @property
     def energy_wh(self) -> float:
@@ -74,11 +79,26 @@ class Session:
         """Return the departure that its driver said last, whether that has passed or not."""
         return self.missed_departure_at if self.wish.departure_at is None else self.wish.departure_at
 
+    @property
+    def target_wh(self) -> float | None:
+        """Return what it takes in all until its target; None: there is none, or how full it is is not known."""
+        return None if self.target is None or self.soc is None else until_wh(self.target, self.soc)
+
+    @property
+    def asked_wh(self) -> float | None:
+        """Return how much it is to take in all, as somebody said it of it; None: nobody did, or it is not known."""
+        if self.wish.wanted_wh is not None:
+            return self.wish.wanted_wh
+        if (by_target := self.target_wh) is not None:
+            return by_target
+        return None if self.wish.target_soc is None else self.told_by_vehicle.wanted_wh
+
     def take_wish(self, wish: SessionWish) -> None:
         """Take over a wish in place of the one before."""
-        self.told_done = self.told_done and wish.wanted_wh == self.wish.wanted_wh
-        asked = (self.wish.departure_at, self.wish.wanted_wh)
-        self.told_impossible = self.told_impossible and (wish.departure_at, wish.wanted_wh) == asked
+        much = (self.wish.wanted_wh, self.wish.target_soc)
+        same = (wish.wanted_wh, wish.target_soc) == much
+        self.told_done = self.told_done and same
+        self.told_impossible = self.told_impossible and same and wish.departure_at == self.wish.departure_at
         self.wish = wish
 
     def hear_vehicle(self, told: SessionWish) -> bool:
@@ -90,7 +110,8 @@ class Session:
         departure_at, wanted_wh = wish.departure_at, wish.wanted_wh
         if told.departure_at is not None and departure_at in {None, before.departure_at}:
             departure_at = told.departure_at
-        if told.wanted_wh is not None and wanted_wh in {None, before.wanted_wh}:
+        # How full its driver wants it goes before what it wants itself.
+        if told.wanted_wh is not None and wish.target_soc is None and wanted_wh in {None, before.wanted_wh}:
             wanted_wh = told.wanted_wh
         self.told_by_vehicle = told
         if (departure_at, wanted_wh) == (wish.departure_at, wish.wanted_wh):
@@ -156,6 +177,9 @@ class Session:
             transaction_id=self.transaction_id,
             wish=self.wish,
             told_departure_at=self.told_departure_at,
+            asked_wh=self.asked_wh,
+            target=self.target,
+            soc=self.soc,
             costs=self.bill.view(),
         )
 

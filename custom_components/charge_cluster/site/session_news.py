@@ -73,7 +73,7 @@ class SessionNews:
 
     def _is_done(self, state: ConnectorState, session: Session) -> bool:
         """Return whether a vehicle has what it wants: as its driver said, or because it has stopped by itself."""
-        wanted_wh = session.wish.wanted_wh
+        wanted_wh = session.asked_wh
         rests = state.vehicle is VehicleState.SATED or state.limit.reason is Reason.ASLEEP
         if not rests:
             self._rests_since.pop(state.key, None)

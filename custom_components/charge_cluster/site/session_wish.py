@@ -15,6 +15,8 @@ from .settings import MAXIMUM_PRIORITY
 FARTHEST_DEPARTURE_S = 7 * 86_400.0
 """A departure further ahead is a slip of the hand: nobody parks at work for so long."""
 
+FULL_SOC = 100.0
+
 MOST_WANTED_WH = 1_000_000.0
 """More than the battery of any lorry holds."""
 
@@ -31,6 +33,12 @@ class SessionWish:
     """None: as the driver's, the connector's or the charge point's."""
     charge_now: bool = False
     """Goes before every priority."""
+    target_soc: float | None = None
+    """How full the battery is to be, in percent; in place of an energy."""
+    battery_wh: float | None = None
+    """What the whole battery holds; None: as the driver's profile says."""
+    battery_entity: str | None = None
+    """Tells how full it is; None: as the driver's profile says."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,6 +49,12 @@ class Profile:
     """Seconds after local midnight."""
     usual_wh: float | None = None
     """Energy of a whole session."""
+    target_soc: float | None = None
+    """How full the battery is to be, in percent; goes before the energy."""
+    battery_wh: float | None = None
+    """What the whole battery holds."""
+    battery_entity: str | None = None
+    """Tells how full it is."""
 
 
 NO_PROFILE = Profile()
@@ -58,6 +72,9 @@ class WishChange(TypedDict, total=False):
     wanted_wh: float | None
     priority: int | None
     charge_now: bool
+    target_soc: float | None
+    battery_wh: float | None
+    battery_entity: str | None
 
 
 class WishFault(StrEnum):
@@ -67,6 +84,9 @@ class WishFault(StrEnum):
     IMPOSSIBLE_DEPARTURE = "impossible_departure"
     IMPOSSIBLE_ENERGY = "impossible_energy"
     IMPOSSIBLE_PRIORITY = "impossible_priority"
+    IMPOSSIBLE_TARGET = "impossible_target"
+    IMPOSSIBLE_BATTERY = "impossible_battery"
+    BATTERY_UNKNOWN = "battery_unknown"
 
 
 class WishRefused(ValueError):
@@ -87,7 +107,10 @@ def effective_priority(wish: SessionWish, *, driver: int | None, connector: int)
 
 
 def changed(wish: SessionWish, now: float, **changes: Unpack[WishChange]) -> SessionWish:
-    """Return a wish with some fields changed at the UTC POSIX time `now`. Raises WishRefused."""
+    """Return a wish with some fields changed at the UTC POSIX time `now`. Raises WishRefused.
+
+    An energy takes the place of a target, and a target that of an energy.
+    """
     departure_at, wanted_wh, priority = changes.get("departure_at"), changes.get("wanted_wh"), changes.get("priority")
     if departure_at is not None and not now < departure_at <= now + FARTHEST_DEPARTURE_S:
         raise WishRefused(WishFault.IMPOSSIBLE_DEPARTURE)
@@ -95,4 +118,15 @@ def changed(wish: SessionWish, now: float, **changes: Unpack[WishChange]) -> Ses
         raise WishRefused(WishFault.IMPOSSIBLE_ENERGY)
     if priority is not None and priority not in range(MAXIMUM_PRIORITY + 1):
         raise WishRefused(WishFault.IMPOSSIBLE_PRIORITY)
+    target_soc, battery_wh = changes.get("target_soc"), changes.get("battery_wh")
+    if target_soc is not None and not 0 < target_soc <= FULL_SOC:
+        raise WishRefused(WishFault.IMPOSSIBLE_TARGET)
+    if battery_wh is not None and not 0 < battery_wh <= MOST_WANTED_WH:
+        raise WishRefused(WishFault.IMPOSSIBLE_BATTERY)
+    if target_soc is not None and wanted_wh is not None:
+        raise WishRefused(WishFault.IMPOSSIBLE_TARGET)
+    if target_soc is not None:
+        changes["wanted_wh"] = None
+    elif wanted_wh is not None:
+        changes["target_soc"] = None
     return replace(wish, **changes)

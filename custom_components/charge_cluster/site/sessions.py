@@ -119,7 +119,12 @@ class Sessions:
         """Return what the wish of a session would be with some fields changed. Raises WishRefused."""
         if state.session is None:
             raise WishRefused(WishFault.NOTHING_PLUGGED_IN)
-        return changed(state.session.wish, self._clock.time(), **changes)
+        wish = changed(state.session.wish, self._clock.time(), **changes)
+        if wish.target_soc is not None and wish.battery_wh is None:
+            id_tag = state.session.id_tag
+            if id_tag is None or self._records.driver_profile(id_tag).battery_wh is None:
+                raise WishRefused(WishFault.BATTERY_UNKNOWN)
+        return wish
 
     def wish(self, state: ConnectorState, **changes: Unpack[WishChange]) -> None:
         """Change some fields of what is wished of a session. Raises WishRefused."""

@@ -46,6 +46,7 @@ from ..meters import MeterFault, MeterSample
 from ..ocpp.listeners import enlist
 from ..ocpp.protocols import AuthorisationStatus, Clock
 from ..tariffs import SourceFactory
+from .battery import Batteries, ReadBattery, nothing_read
 from .billing import MONTH, Billing
 from .caps import Caps
 from .cards import CardDesk, Running, ShownCard
@@ -128,6 +129,7 @@ class Site:
         local_zone: Callable[[], tzinfo] = _utc,
         currency: Callable[[], str] = _euro,
         tariff_sources: SourceFactory | None = None,
+        read_battery: ReadBattery = nothing_read,
         usual: SiteWish = NOTHING_CHOSEN,
         solve: Solve = in_a_thread,
     ) -> None:
@@ -163,6 +165,7 @@ class Site:
             tell=lambda: self._tell(MONTH),
         )
         self._sessions = Sessions(records, clock, self.billing)
+        self._batteries = Batteries(records, read_battery)
         self._news = SessionNews(clock, records, self._sessions.tell)
         self._sightings = Sightings(records)
         self._keeping = Keeping(records, clock)
@@ -286,6 +289,7 @@ class Site:
         """Change what the driver wishes of the session at a connector. Raises WishRefused."""
         state = self._standing(key)
         self._sessions.wish(state, **changes)
+        self._batteries.look({key: state})
         self._prioritise(state)
         self._show_connector(state)
         self._request_pass()
@@ -734,8 +738,9 @@ class Site:
         self._exposures.look(self._decision)
         self.foresight.look(self._model, self._states, self._decision)
         self._look_at_swipes()
+        refilled = self._batteries.look(self._states)
         self.planning.look(self._model, self._states, self._decision, self.caps)
-        moved = self.planning.moved_since() | self.billing.look(self._states)
+        moved = refilled | self.planning.moved_since() | self.billing.look(self._states)
         self._showing.show([self._states[key] for key in moved if key in self.connectors])
         self._wear.look(self._states, self._charger_at, self._show_connector)
         self._following.look(self._model, self._states, self._points)

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from ..chargers import DeviceIdentity, HeldBack
 from ..engine.model import ChargingMode, PhaseAmps, Reason, VehicleState
+from .battery import StateOfCharge, Target
 from .bill import NO_COSTS, CostView
 from .commissioning.findings import NOT_COMMISSIONED, CommissionedView
 from .exposure import ExposureView
@@ -43,6 +44,12 @@ class SessionView:
     """The departure that its driver said last, whether that has passed or not."""
     costs: CostView = NO_COSTS
     """What it costs."""
+    asked_wh: float | None = None
+    """What it is to take in all, by its driver, by its vehicle, or until its battery is as full as it is to be."""
+    target: Target | None = None
+    """How full its battery is to be; None: nobody says."""
+    soc: StateOfCharge | None = None
+    """How full it was when that was told last; None: not known, or nobody needs to know."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

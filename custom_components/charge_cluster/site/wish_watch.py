@@ -38,12 +38,13 @@ class WishWatch:
         for state in states.values():
             session = state.session
             wish = None if session is None else session.wish
-            asked = wish is not None and wish.departure_at is not None and wish.wanted_wh is not None
+            asked_wh = None if session is None else session.asked_wh
+            asked = wish is not None and wish.departure_at is not None and asked_wh is not None
             if session is None or not asked or state.connector.mode in PLAN_MODES:
                 if self._told.pop(state.key, (None, 0.0, None))[2] is not None:
                     moved.add(state.key)
                 continue
-            about = (session.session_id, wish, state.connector)
+            about = (session.session_id, wish, state.connector, session.target, session.soc)
             before = self._told.get(state.key)
             if before is not None and before[0] == about and 0.0 <= now - before[1] < LOOKED_AGAIN_S:
                 continue
@@ -69,11 +70,12 @@ def most_power_w(state: ConnectorState, phases: int) -> float:
 def impossible(state: ConnectorState, session: Session, now: float) -> PlanView | None:
     """Return what is said of a wish that cannot be met with all that the connector can give; None: it can be."""
     wish, connector = session.wish, state.connector
-    if wish.departure_at is None or wish.wanted_wh is None:
+    asked_wh = session.asked_wh
+    if wish.departure_at is None or asked_wh is None:
         return None
     most_w = most_power_w(state, len(connector.phases))
-    remaining_wh = wish.wanted_wh - session.energy_wh
-    lacks = worth_telling(remaining_wh - most_w * (wish.departure_at - now) / SECONDS_AN_HOUR, wish.wanted_wh)
+    remaining_wh = asked_wh - session.energy_wh
+    lacks = worth_telling(remaining_wh - most_w * (wish.departure_at - now) / SECONDS_AN_HOUR, asked_wh)
     if not lacks:
         return None
     return PlanView(
