@@ -60,6 +60,7 @@ from .site.settings import (
     EVERY_ADDRESS,
     AuthorisationMode,
     AuthorisationSettings,
+    Concurrency,
     ListenerSettings,
     Security,
     SiteSettings,
@@ -250,6 +251,9 @@ class ChargeClusterConfigFlow(ConfigFlow, domain=DOMAIN):
                                 mode=NumberSelectorMode.BOX,
                                 unit_of_measurement=UnitOfTime.SECONDS,
                             )
+                        ),
+                        vol.Required(Key.CONCURRENCY, default=Concurrency.ANY.value): choice(
+                            "concurrency", Concurrency
                         ),
                         vol.Optional(Key.HOST): TextSelector(),
                         **figures(),
@@ -649,7 +653,7 @@ def _stored_site(fields: Mapping[str, Any], before: Mapping[str, Any] | None = N
         Key.PHASES.value: fields[Key.PHASES],
         Key.RATINGS.value: ratings(fields),
         **pick(fields, (Key.BASE_LOAD, Key.MARGIN, Key.SHARING, Key.HOST, Key.ON_TIME, Key.RESTART_STAGGER)),
-        **pick(fields, (Key.AUTHORISATION, Key.UNANSWERED, Key.ASK_TIMEOUT)),
+        **pick(fields, (Key.AUTHORISATION, Key.UNANSWERED, Key.ASK_TIMEOUT, Key.CONCURRENCY)),
         **as_stored(fields),
         **encryption_as_stored(fields, before or {}),
     }

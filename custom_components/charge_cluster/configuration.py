@@ -20,6 +20,7 @@ from .site.settings import (
     AuthorisationSettings,
     ChargePointSettings,
     CircuitSettings,
+    Concurrency,
     ConnectorSettings,
     EntityMeterSettings,
     ListenerSettings,
@@ -125,6 +126,7 @@ def authorisation(stored: Mapping[str, Any]) -> AuthorisationSettings:
     return AuthorisationSettings(
         mode=AuthorisationMode(stored.get(Key.AUTHORISATION, former)),
         unanswered=Unanswered(stored.get(Key.UNANSWERED, usual.unanswered)),
+        concurrency=Concurrency(stored.get(Key.CONCURRENCY, usual.concurrency)),
         time_out_s=float(stored.get(Key.ASK_TIMEOUT, usual.time_out_s)),
     )
 

@@ -85,6 +85,7 @@ class Key(StrEnum):
     AUTHORISATION = "authorisation"
     UNANSWERED = "unanswered"
     ASK_TIMEOUT = "ask_timeout"
+    CONCURRENCY = "concurrency"
     ACCEPT_ALL_TAGS = "accept_all_tags"
     """In place of `authorisation` in entries that were stored before there was a choice."""
     ON_TIME = "on_time"

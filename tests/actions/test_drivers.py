@@ -19,7 +19,7 @@ ANN: dict[str, Any] = {"id_tag": "04AABB", "name": "Ann"}
 OF_A_CARD: dict[str, Any] = {
     "type": None,
     "group": None,
-    "at_once": 1,
+    "at_once": None,
     "leave_by": None,
     "energy_kwh": None,
     "target_soc": None,

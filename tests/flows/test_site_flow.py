@@ -10,7 +10,12 @@ from homeassistant.data_entry_flow import FlowResultType
 
 from custom_components.charge_cluster.engine.exposure import DeviceKind, ProtectiveDevice
 from custom_components.charge_cluster.engine.model import ChargingMode
-from custom_components.charge_cluster.site.settings import AuthorisationMode, AuthorisationSettings, Unanswered
+from custom_components.charge_cluster.site.settings import (
+    AuthorisationMode,
+    AuthorisationSettings,
+    Concurrency,
+    Unanswered,
+)
 from tests.site_entry import DOMAIN, a_charge_point, a_site, free_port, set_up
 
 
@@ -211,7 +216,8 @@ async def test_a_supply_that_carries_more_than_its_fuse_is_refused_with_the_figu
 
 
 async def test_who_may_charge_is_chosen_and_changed(hass: HomeAssistant) -> None:
-    form = filled_in(port := free_port(), authorisation="ask", advanced={"unanswered": "known", "ask_timeout": 20})
+    more = {"unanswered": "known", "ask_timeout": 20, "concurrency": "group"}
+    form = filled_in(port := free_port(), authorisation="ask", advanced=more)
     entry = (await submitted(hass, form))["result"]
     chosen = entry.runtime_data.site.settings.authorisation
 
@@ -220,7 +226,12 @@ async def test_who_may_charge_is_chosen_and_changed(hass: HomeAssistant) -> None
     await hass.config_entries.flow.async_configure(flow["flow_id"], filled_in(port, authorisation="everybody"))
     await hass.async_block_till_done()
 
-    assert chosen == AuthorisationSettings(mode=AuthorisationMode.ASK, unanswered=Unanswered.KNOWN, time_out_s=20.0)
+    assert chosen == AuthorisationSettings(
+        mode=AuthorisationMode.ASK,
+        unanswered=Unanswered.KNOWN,
+        time_out_s=20.0,
+        concurrency=Concurrency.GROUP,
+    )
     assert entry.runtime_data.site.settings.authorisation == AuthorisationSettings(mode=AuthorisationMode.EVERYBODY)
 
 

@@ -135,6 +135,19 @@ async def test_a_ledger_of_the_first_version_is_brought_up_and_keeps_what_it_hol
     assert on_disk(ledger.path, "SELECT count(*) FROM sqlite_master WHERE name = 'ix_session_end'") == [(1,)]
 
 
+async def test_how_often_a_token_may_charge_is_left_to_the_site_where_nobody_had_said_it(
+    open_ledger: OpenLedger,
+) -> None:
+    ledger = await open_ledger()
+    for id_tag, at_once in (("04AA", 1), ("04BB", 3)):
+        await ledger.drivers.put(DriverRecord(id_tag=id_tag, name="Ada", at_once=at_once))
+    await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0012'")))
+    await ledger.close()
+    again = await open_ledger()
+    assert again.state == LedgerState(available=True)
+    assert [driver.at_once for driver in await again.drivers.all()] == [None, 3]
+
+
 async def test_a_ledger_of_a_newer_version_is_refused_and_left_alone(open_ledger: OpenLedger) -> None:
     ledger = await open_ledger()
     await ledger.drivers.put(DriverRecord(id_tag="04AA", name="Ada"))

@@ -7,8 +7,20 @@ from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.ocpp.protocols import AuthorisationStatus, Purpose
 from custom_components.charge_cluster.ocpp.tokens import TokenType, same_type
-from custom_components.charge_cluster.site.authorisation import PASSED_S, Presented, Ruling, masked, rule
-from custom_components.charge_cluster.site.settings import AuthorisationMode, Unanswered
+from custom_components.charge_cluster.site.authorisation import (
+    PASSED_S,
+    Elsewhere,
+    Presented,
+    Ruling,
+    masked,
+    rule,
+)
+from custom_components.charge_cluster.site.settings import (
+    AuthorisationMode,
+    AuthorisationSettings,
+    Concurrency,
+    Unanswered,
+)
 
 NOW = 1_000_000.0
 ACCEPTED = AuthorisationStatus.ACCEPTED
@@ -23,11 +35,18 @@ class Token:
     expires_at: float | None = None
     kind: TokenType | None = None
     group: str | None = None
-    at_once: int = 1
+    at_once: int | None = None
 
 
-def ruled(mode: AuthorisationMode, known: Token | None, unanswered: Unanswered, presented: Presented) -> Ruling:
-    return rule(mode, unanswered, known, presented, now=NOW)
+def ruled(
+    mode: AuthorisationMode,
+    known: Token | None,
+    unanswered: Unanswered,
+    presented: Presented,
+    concurrency: Concurrency = Concurrency.ANY,
+) -> Ruling:
+    settings = AuthorisationSettings(unanswered=unanswered, concurrency=concurrency)
+    return rule(mode, settings, known, presented, now=NOW)
 
 
 KINDS = st.none() | st.sampled_from(TokenType)
@@ -37,14 +56,16 @@ TOKENS = st.builds(
     expires_at=st.none() | st.floats(0.0, 2 * NOW),
     kind=KINDS,
     group=st.none() | st.just("VANS"),
-    at_once=st.integers(1, 3),
+    at_once=st.none() | st.integers(1, 3),
 )
 SHOWN = st.builds(
     Presented,
     kind=KINDS,
     purpose=st.sampled_from(Purpose),
     age_s=st.sampled_from((0.0, PASSED_S, PASSED_S + 1.0)),
-    elsewhere=st.integers(0, 3),
+    elsewhere=st.builds(
+        lambda token, others: Elsewhere(token=token, group=token + others), st.integers(0, 3), st.integers(0, 3)
+    ),
     runs_here=st.booleans(),
 )
 MODES, UNANSWERED = st.sampled_from(AuthorisationMode), st.sampled_from(Unanswered)
@@ -90,20 +111,83 @@ def test_nobody_is_asked_about_what_is_over(
         assert not ruling.asks
 
 
+BY_NAME = st.sampled_from((AuthorisationMode.KNOWN, *ASKING))
+
+
 @given(
-    mode=st.sampled_from((AuthorisationMode.KNOWN, *ASKING)),
+    mode=BY_NAME,
     known=st.none() | TOKENS,
     unanswered=UNANSWERED,
     presented=SHOWN,
+    concurrency=st.sampled_from(Concurrency),
 )
 def test_no_token_charges_at_more_places_than_it_may(
-    mode: AuthorisationMode, known: Token | None, unanswered: Unanswered, presented: Presented
+    mode: AuthorisationMode,
+    known: Token | None,
+    unanswered: Unanswered,
+    presented: Presented,
+    concurrency: Concurrency,
 ) -> None:
-    ruling = ruled(mode, known, unanswered, presented)
-    may = known.at_once if known is not None and same_type(known.kind, presented.kind) else 1
-    if presented.purpose is Purpose.START and presented.elsewhere >= may:
+    ruling = ruled(mode, known, unanswered, presented, concurrency)
+    if known is not None and not same_type(known.kind, presented.kind):
+        known = None
+    said = None if known is None else known.at_once
+    may = said if said is not None or concurrency is Concurrency.ANY else 1
+    if presented.purpose is Purpose.START and may is not None and presented.elsewhere.token >= may:
         assert ruling.status is not ACCEPTED
         assert not ruling.asks
+
+
+@given(mode=MODES, known=st.none() | TOKENS, unanswered=UNANSWERED, presented=SHOWN)
+def test_where_nothing_is_said_no_token_is_too_many(
+    mode: AuthorisationMode, known: Token | None, unanswered: Unanswered, presented: Presented
+) -> None:
+    if known is None or known.at_once is None:
+        assert ruled(mode, known, unanswered, presented).status is not AuthorisationStatus.CONCURRENT_TX
+
+
+@given(
+    mode=MODES,
+    known=st.none() | TOKENS,
+    unanswered=UNANSWERED,
+    presented=SHOWN,
+    concurrency=st.sampled_from(Concurrency),
+)
+def test_whoever_only_asks_or_stops_is_not_told_that_it_charges_elsewhere(
+    mode: AuthorisationMode,
+    known: Token | None,
+    unanswered: Unanswered,
+    presented: Presented,
+    concurrency: Concurrency,
+) -> None:
+    ruling = ruled(mode, known, unanswered, presented, concurrency)
+    if presented.purpose is not Purpose.START:
+        assert ruling.status is not AuthorisationStatus.CONCURRENT_TX
+
+
+@pytest.mark.parametrize(
+    ("concurrency", "known", "elsewhere", "accepted"),
+    [
+        (Concurrency.ANY, Token(group="VANS"), Elsewhere(token=5, group=9), True),
+        (Concurrency.ANY, Token(group="VANS", at_once=1), Elsewhere(token=1, group=1), False),
+        (Concurrency.ANY, Token(group="VANS", at_once=1), Elsewhere(group=3), True),
+        (Concurrency.CARD, Token(group="VANS"), Elsewhere(token=1, group=1), False),
+        (Concurrency.CARD, Token(group="VANS"), Elsewhere(group=3), True),
+        (Concurrency.CARD, Token(at_once=2), Elsewhere(token=1), True),
+        (Concurrency.GROUP, Token(group="VANS"), Elsewhere(group=1), False),
+        (Concurrency.GROUP, Token(group="VANS", at_once=3), Elsewhere(group=2), True),
+        (Concurrency.GROUP, Token(group="VANS", at_once=3), Elsewhere(group=3), False),
+        (Concurrency.GROUP, Token(), Elsewhere(token=1), False),
+        (Concurrency.GROUP, Token(), Elsewhere(), True),
+    ],
+)
+def test_at_how_many_places_a_token_or_its_group_may_charge(
+    concurrency: Concurrency, known: Token, elsewhere: Elsewhere, accepted: bool
+) -> None:
+    presented = Presented(purpose=Purpose.START, elsewhere=elsewhere)
+    ruling = ruled(AuthorisationMode.KNOWN, known, Unanswered.REFUSE, presented, concurrency)
+    assert ruling.status is (ACCEPTED if accepted else AuthorisationStatus.CONCURRENT_TX)
+    assert ruling.group == known.group
 
 
 @given(mode=MODES, known=st.none() | TOKENS, unanswered=UNANSWERED, presented=SHOWN)

@@ -15,11 +15,13 @@ from custom_components.charge_cluster.site import cards
 from custom_components.charge_cluster.site.authoriser import FREE_TAG, TokenAuthoriser
 from custom_components.charge_cluster.site.cards import CardDesk, CardEvent, CardNews, Running, UnknownDecision
 from custom_components.charge_cluster.site.door import Door
+from custom_components.charge_cluster.site.in_use import TokensInUse
 from custom_components.charge_cluster.site.settings import (
     AuthorisationMode,
     AuthorisationSettings,
     ChargePointSettings,
     CircuitSettings,
+    Concurrency,
     ConnectorSettings,
     SiteSettings,
     Unanswered,
@@ -94,7 +96,12 @@ class Stage:
         door = Door(lambda: [self.settings])
         self.learned = 0
         self.authoriser = TokenAuthoriser(
-            door, self.drivers, lambda: self.sites, self.clock, learned=self._count_learned
+            door,
+            self.drivers,
+            lambda: self.sites,
+            TokensInUse(self.drivers, lambda: self.sites, self.clock),
+            self.clock,
+            learned=self._count_learned,
         )
 
     def _count_learned(self) -> None:
@@ -193,8 +200,8 @@ async def test_a_disk_that_does_not_answer_keeps_nobody_waiting_for_long(stage: 
 
 
 @story
-async def test_a_token_charges_at_one_place_at_a_time(stage: Stage) -> None:
-    stage.rule(AuthorisationMode.KNOWN)
+async def test_a_token_may_charge_at_one_place_at_a_time(stage: Stage) -> None:
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.CARD)
     stage.runs("ann", "CP2")
     assert await stage.shown("ANN", connector=1) is ACCEPTED
     assert await stage.shown("ANN", connector=1, purpose=Purpose.START) is CONCURRENT
@@ -203,14 +210,14 @@ async def test_a_token_charges_at_one_place_at_a_time(stage: Stage) -> None:
 
 @story
 async def test_a_token_that_charges_at_another_site_charges_elsewhere(stage: Stage) -> None:
-    stage.rule(AuthorisationMode.KNOWN)
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.CARD)
     stage.runs("ANN", "CP9", site="other")
     assert await stage.shown("ANN", connector=1, purpose=Purpose.START) is CONCURRENT
 
 
 @story
 async def test_two_starts_at_the_same_moment_are_one_too_many(stage: Stage) -> None:
-    stage.rule(AuthorisationMode.KNOWN)
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.CARD)
     first = await stage.shown("ANN", "CP1", connector=1, purpose=Purpose.START)
     second = await stage.shown("ANN", "CP2", connector=1, purpose=Purpose.START)
     again = await stage.shown("ANN", "CP1", connector=1, purpose=Purpose.START)
@@ -224,6 +231,31 @@ async def test_a_token_of_several_vehicles_charges_at_as_many_places_as_it_may(s
     stage.rule(AuthorisationMode.KNOWN)
     starts = [await stage.shown("VAN", f"CP{number}", connector=1, purpose=Purpose.START) for number in (1, 2, 3)]
     assert starts == [ACCEPTED, ACCEPTED, CONCURRENT]
+
+
+@story
+async def test_a_token_charges_at_any_number_of_places_where_nothing_else_is_said(stage: Stage) -> None:
+    stage.rule(AuthorisationMode.KNOWN)
+    starts = [await stage.shown("ANN", f"CP{number}", connector=1, purpose=Purpose.START) for number in (1, 2, 3)]
+    assert starts == [ACCEPTED] * 3
+
+
+@story
+async def test_a_group_may_charge_at_one_place_at_a_time(stage: Stage) -> None:
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.GROUP)
+    stage.runs("ANN", "CP9", site="other")
+    told = await stage.told("BOB", connector=1, purpose=Purpose.START)
+    assert (told.status, told.parent_id_tag) == (CONCURRENT, "OFFICE")
+    assert await stage.shown("BOB", connector=1) is ACCEPTED
+    assert await stage.shown("VAN", "CP2", connector=1, purpose=Purpose.START) is ACCEPTED
+
+
+@story
+async def test_two_of_a_group_that_start_at_the_same_moment_are_one_too_many(stage: Stage) -> None:
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.GROUP)
+    first = await stage.shown("ANN", "CP1", connector=1, purpose=Purpose.START)
+    second = await stage.shown("BOB", "CP2", connector=1, purpose=Purpose.START)
+    assert [first, second] == [ACCEPTED, CONCURRENT]
 
 
 @story
@@ -369,7 +401,7 @@ async def test_cards_that_nobody_is_known_by_are_remembered_newest_first_for_a_d
 
 @story
 async def test_a_card_and_the_start_that_follows_are_one_piece_of_news(stage: Stage) -> None:
-    stage.rule(AuthorisationMode.KNOWN)
+    stage.rule(AuthorisationMode.KNOWN, concurrency=Concurrency.CARD)
     await stage.shown("ANN")
     transaction: dict[str, Any] = {"connector": 1, "purpose": Purpose.START}
     await stage.shown("ANN", **transaction)

@@ -18,7 +18,7 @@ from ..chargers import Charger, ChargerEvent, ChargerOffline, TransactionStarted
 from ..const import DOMAIN
 from ..coordinator import ChargeClusterConfigEntry, SubjectKind
 from ..entity import translated_errors
-from ..ocpp.protocols import AuthorisationStatus
+from ..ocpp.protocols import AuthorisationStatus, Purpose
 from ..site.authorisation import WITHOUT_A_NAME
 from ..site.authoriser import FREE_TAG
 from ..site.settings import ChargePointSettings
@@ -201,14 +201,26 @@ def _tag(place: Place, data: Mapping[str, Any]) -> str:
         if settings.mode_at(place.charge_point) not in WITHOUT_A_NAME:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="id_tag_needed")
         return FREE_TAG
-    refuse_unwelcome(place.entry, place.charge_point, place.name, tag)
+    refuse_unwelcome(place.entry, place.charge_point, place.name, tag, connector=place.number, purpose=Purpose.START)
     return tag
 
 
-def refuse_unwelcome(entry: ChargeClusterConfigEntry, point: ChargePointSettings, name: str, tag: str) -> None:
+def refuse_unwelcome(
+    entry: ChargeClusterConfigEntry,
+    point: ChargePointSettings,
+    name: str,
+    tag: str,
+    *,
+    connector: int | None,
+    purpose: Purpose,
+) -> None:
     """Refuse a token that would not be accepted at a charge point. Raises ServiceValidationError."""
     runtime = entry.runtime_data
-    status = runtime.installation.may_start(runtime.site.settings, point, tag)
+    status = runtime.installation.may_start(runtime.site.settings, point, tag, connector=connector, purpose=purpose)
+    if status is AuthorisationStatus.CONCURRENT_TX:
+        raise ServiceValidationError(
+            translation_domain=DOMAIN, translation_key="id_tag_in_use", translation_placeholders={"connector": name}
+        )
     if status is not AuthorisationStatus.ACCEPTED:
         raise ServiceValidationError(
             translation_domain=DOMAIN,

@@ -38,6 +38,7 @@ from ..ocpp.operations import (
     ScheduleUnit,
     Undertaking,
 )
+from ..ocpp.protocols import Purpose
 from ..ocpp.vocabulary import PayloadFault
 from ..site.settings import ChargePointSettings
 from .commands import fail_of_several, is_one_of_several, refuse_unwelcome
@@ -364,7 +365,14 @@ async def reserve(call: ServiceCall) -> ServiceResponse:
         now = spot.entry.runtime_data.installation.clock.time()
         if not now < expires <= now + LONGEST_RESERVATION_S:
             raise ServiceValidationError(translation_domain=DOMAIN, translation_key="impossible_expiry")
-        refuse_unwelcome(spot.entry, spot.charge_point, spot.name, call.data[ID_TAG])
+        refuse_unwelcome(
+            spot.entry,
+            spot.charge_point,
+            spot.name,
+            call.data[ID_TAG],
+            connector=spot.number,
+            purpose=Purpose.ASK,
+        )
 
     async def ask(spot: Spot, operations: Operations) -> JsonObjectType:
         kept = await operations.reserve(

@@ -40,8 +40,8 @@ class DriverRecord:
     """What the token is; None: not said, so that it may be anything."""
     group: str | None = None
     """Whoever belongs to the same one may stop what this one started."""
-    at_once: int = 1
-    """So many transactions may run with it at a time."""
+    at_once: int | None = None
+    """So many transactions may run with it at a time; None: as many as the site lets."""
     leave_by_s: float | None = None
     """When its vehicle leaves where nothing else is said, in seconds after local midnight; None: not said."""
     usual_wh: float | None = None

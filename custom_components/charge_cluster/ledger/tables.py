@@ -178,7 +178,7 @@ class Driver(Base):
     priority: Mapped[int | None]
     kind: Mapped[str | None]
     group_id: Mapped[str | None]
-    at_once: Mapped[int] = mapped_column(default=1, server_default="1")
+    at_once: Mapped[int | None]
     leave_by_s: Mapped[float | None]
     """Seconds after local midnight."""
     usual_wh: Mapped[float | None]

@@ -11,7 +11,7 @@ from typing import Protocol
 
 from ..ocpp.protocols import AuthorisationStatus, Purpose
 from ..ocpp.tokens import TokenType, same_type
-from .settings import AuthorisationMode, Unanswered
+from .settings import AuthorisationMode, AuthorisationSettings, Concurrency, Unanswered
 
 PASSED_S = 60.0
 """What was shown longer ago was decided on by the charge point, which was offline: nobody is asked any more."""
@@ -40,8 +40,18 @@ class KnownToken(Protocol):
         """Return the group that it belongs to."""
 
     @property
-    def at_once(self) -> int:
-        """Return how many transactions may run with it at a time."""
+    def at_once(self) -> int | None:
+        """Return how many transactions may run with it at a time; None: as many as the site lets."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Elsewhere:
+    """How many transactions run at other connectors than the one where a token is shown."""
+
+    token: int = 0
+    """With this token."""
+    group: int = 0
+    """With this or another token of its group."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,8 +61,7 @@ class Presented:
     kind: TokenType | None = None
     purpose: Purpose = Purpose.ASK
     age_s: float = 0.0
-    elsewhere: int = 0
-    """How many transactions run with it at other connectors."""
+    elsewhere: Elsewhere = Elsewhere()
     runs_here: bool = False
     """Whether one that it may stop, its own or of its group, runs at this charge point."""
 
@@ -69,9 +78,22 @@ class Ruling:
 
 
 def rule(
-    mode: AuthorisationMode, unanswered: Unanswered, known: KnownToken | None, presented: Presented, *, now: float
+    mode: AuthorisationMode,
+    settings: AuthorisationSettings,
+    known: KnownToken | None,
+    presented: Presented,
+    *,
+    now: float,
 ) -> Ruling:
-    """Return the decision on a token; `known` is what is known of its text, `now` UTC POSIX seconds."""
+    """Return the decision on a token.
+
+    Args:
+        mode: the rule at the charge point.
+        settings: the rest, which is the same at the whole site.
+        known: what is known of the token's text.
+        presented: the token as it was shown.
+        now: UTC POSIX seconds.
+    """
     if known is not None and not same_type(known.kind, presented.kind):
         known = None
     if known is not None:
@@ -81,10 +103,9 @@ def rule(
     if presented.kind is TokenType.NO_AUTHORISATION:
         free = mode is AuthorisationMode.FREE
         return Ruling(status=AuthorisationStatus.ACCEPTED if free else AuthorisationStatus.INVALID)
-    ruling = _by_mode(mode, unanswered, known, presented)
-    at_most = 1 if known is None else known.at_once
-    starts_again = presented.purpose is Purpose.START and presented.elsewhere >= at_most
-    if starts_again and mode not in WITHOUT_A_NAME and (ruling.asks or ruling.status is AuthorisationStatus.ACCEPTED):
+    ruling = _by_mode(mode, settings.unanswered, known, presented)
+    may_start = ruling.asks or ruling.status is AuthorisationStatus.ACCEPTED
+    if may_start and mode not in WITHOUT_A_NAME and _is_one_too_many(settings.concurrency, known, presented):
         ruling = Ruling(status=AuthorisationStatus.CONCURRENT_TX)
     if known is None:
         return ruling
@@ -98,6 +119,22 @@ def _fault(known: KnownToken, now: float) -> AuthorisationStatus | None:
     if known.expires_at is not None and known.expires_at <= now:
         return AuthorisationStatus.EXPIRED
     return None
+
+
+def _is_one_too_many(concurrency: Concurrency, known: KnownToken | None, presented: Presented) -> bool:
+    """Return whether a token begins at another place than those at which it, or its group, may charge at a time.
+
+    OCPP has a word for it in the answer to a start alone: who only asks may have come to stop.
+    """
+    if presented.purpose is not Purpose.START:
+        return False
+    at_most = None if known is None else known.at_once
+    if at_most is None:
+        if concurrency is Concurrency.ANY:
+            return False
+        at_most = 1
+    together = concurrency is Concurrency.GROUP and known is not None and known.group is not None
+    return (presented.elsewhere.group if together else presented.elsewhere.token) >= at_most
 
 
 def _by_mode(mode: AuthorisationMode, unanswered: Unanswered, known: KnownToken | None, presented: Presented) -> Ruling:

@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Mapping
 from typing import Protocol
 
 from ..ledger.drivers import DriverRecord
 from ..ledger.writer import StoreUnavailable
 from ..ocpp.pacing import CalmLog
 from ..ocpp.protocols import Authorisation, AuthorisationStatus, Clock, Purpose
-from ..ocpp.tokens import TokenType, folded, same_type
-from .authorisation import Presented, Ruling, rule
-from .cards import CardDesk, Running, ShownCard
+from ..ocpp.tokens import TokenType, same_type
+from .authorisation import Elsewhere, Presented, Ruling, rule
+from .cards import CardDesk, ShownCard
 from .door import Door
+from .in_use import TokensInUse
 from .settings import ChargePointSettings, SiteSettings
 
 LOGGER = logging.getLogger(__name__)
@@ -31,9 +32,6 @@ FREE_TAG = "CHARGECLUSTER"
 LEARN_EVERY_S = 10.0
 """While the drivers cannot be read it is tried again this often at most, when somebody shows a token."""
 LEARN_PATIENCE_S = 3.0
-STARTING_S = 20.0
-"""So long after a start was accepted it counts as running, though the site has not heard of it yet."""
-MOST_STARTING = 256
 
 
 class Drivers(Protocol):
@@ -57,9 +55,6 @@ class WhereCardsAreShown(Protocol):
     def cards(self) -> CardDesk:
         """Return the cards that are shown at it."""
 
-    def running(self) -> Iterable[Running]:
-        """Return the transactions that run at it."""
-
 
 class TokenAuthoriser:
     """Decides on tokens at the charge points of one listener."""
@@ -69,6 +64,7 @@ class TokenAuthoriser:
         door: Door,
         drivers: Drivers,
         sites: Callable[[], Mapping[str, WhereCardsAreShown]],
+        in_use: TokensInUse,
         clock: Clock,
         *,
         learned: Callable[[], None],
@@ -78,7 +74,8 @@ class TokenAuthoriser:
         Args:
             door: knows the charge points.
             drivers: knows the drivers of all sites.
-            sites: gives all sites that run, by their ids: a token may charge already at another one.
+            sites: gives all sites that run, by their ids.
+            in_use: knows with which tokens transactions run: a token may charge already at another site.
             clock: the clock.
             learned: told when the drivers could be read that could not be read at the start.
         """
@@ -86,11 +83,10 @@ class TokenAuthoriser:
         self._door = door
         self._drivers = drivers
         self._sites = sites
+        self._in_use = in_use
         self._clock = clock
         self._learning: asyncio.Task[None] | None = None
         self._learn_at = float("-inf")
-        self._starting: dict[tuple[str, int], tuple[str, float]] = {}
-        """By charge point and connector: the token that was accepted to start there, and until when that counts."""
         self._log = CalmLog(LOGGER, clock.monotonic)
 
     async def authorise(
@@ -111,19 +107,18 @@ class TokenAuthoriser:
         settings, point = found
         await self._be_learned()
         known = self._known(id_tag, kind)
+        group = None if known is None else known.group
         presented = Presented(
             kind=kind,
             purpose=purpose,
             age_s=age_s,
-            elsewhere=self._elsewhere(point, connector, id_tag),
-            runs_here=self._runs_at(here, point, id_tag, known),
+            elsewhere=self._in_use.elsewhere(point, connector, id_tag, group),
+            runs_here=self._in_use.may_be_stopped(settings.site_id, point, id_tag, group),
         )
-        ruling = rule(
-            settings.mode_at(point), settings.authorisation.unanswered, known, presented, now=self._clock.time()
-        )
+        ruling = rule(settings.mode_at(point), settings.authorisation, known, presented, now=self._clock.time())
         status = await self._settled(settings, point, here.cards, id_tag, connector, ruling, known)
         if purpose is Purpose.START and status is AuthorisationStatus.ACCEPTED and connector is not None:
-            self._note_start(point, connector, id_tag)
+            self._in_use.begins(point, connector, id_tag)
         if purpose is not Purpose.STOP and id_tag != FREE_TAG and kind is not TokenType.NO_AUTHORISATION:
             shown = ShownCard(
                 charge_point_id=point.charge_point_id,
@@ -167,44 +162,6 @@ class TokenAuthoriser:
         known = self._drivers.known(id_tag)
         return known if known is not None and same_type(known.kind, kind) else None
 
-    # What runs -----------------------------------------------------------------------------------------------------
-
-    def _elsewhere(self, point: ChargePointSettings, connector: int | None, id_tag: str) -> int:
-        """Return at how many other connectors a transaction runs with a token."""
-        now = self._clock.monotonic()
-        token = folded(id_tag)
-        places = {
-            (running.charge_point_id, running.connector)
-            for site in self._sites().values()
-            for running in site.running()
-            if folded(running.id_tag) == token
-        }
-        for place, (started, until) in list(self._starting.items()):
-            if now >= until:
-                del self._starting[place]
-            elif started == token:
-                places.add(place)
-        return len(places - {(point.charge_point_id, connector)})
-
-    def _note_start(self, point: ChargePointSettings, connector: int, id_tag: str) -> None:
-        self._starting[point.charge_point_id, connector] = (folded(id_tag), self._clock.monotonic() + STARTING_S)
-        while len(self._starting) > MOST_STARTING:
-            del self._starting[next(iter(self._starting))]
-
-    def _runs_at(
-        self, here: WhereCardsAreShown, point: ChargePointSettings, id_tag: str, known: DriverRecord | None
-    ) -> bool:
-        """Return whether a transaction runs at a charge point that a token may stop."""
-        for running in here.running():
-            if running.charge_point_id != point.charge_point_id:
-                continue
-            if folded(running.id_tag) == folded(id_tag):
-                return True
-            starter = self._drivers.known(running.id_tag)
-            if known is not None and starter is not None and known.group is not None and known.group == starter.group:
-                return True
-        return False
-
     # Who is known --------------------------------------------------------------------------------------------------
 
     async def _be_learned(self) -> None:
@@ -231,11 +188,18 @@ class TokenAuthoriser:
 
 
 def may_start(
-    settings: SiteSettings, point: ChargePointSettings, known: DriverRecord | None, now: float
+    settings: SiteSettings,
+    point: ChargePointSettings,
+    known: DriverRecord | None,
+    now: float,
+    *,
+    elsewhere: Elsewhere,
+    purpose: Purpose,
 ) -> AuthorisationStatus:
-    """Return whether a transaction may be started from here with a token of which this is known.
+    """Return whether a transaction may be started, or is to be kept a place for, with a token of which this is known.
 
     Where Home Assistant decides, whoever starts it has decided.
     """
-    ruling = rule(settings.mode_at(point), settings.authorisation.unanswered, known, Presented(), now=now)
+    presented = Presented(purpose=purpose, elsewhere=elsewhere)
+    ruling = rule(settings.mode_at(point), settings.authorisation, known, presented, now=now)
     return AuthorisationStatus.ACCEPTED if ruling.asks else ruling.status

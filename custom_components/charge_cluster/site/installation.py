@@ -25,7 +25,7 @@ from ..ocpp.conversation import NotReachable, Refused, Terminals
 from ..ocpp.listener import CannotListen, CentralSystem, PortInUse
 from ..ocpp.local_list import TokenPolicy
 from ..ocpp.partner import Partner
-from ..ocpp.protocols import Admission, AuthorisationStatus, Clock
+from ..ocpp.protocols import Admission, AuthorisationStatus, Clock, Purpose
 from ..ocpp.security.enrolment import Given
 from ..ocpp.security.peer import PeerCertificate
 from ..ocpp.waiting_room import Newcomer
@@ -33,6 +33,7 @@ from ..tariffs import SourceFactory
 from .authoriser import FREE_TAG, TokenAuthoriser, may_start
 from .battery import ReadBattery, nothing_read
 from .door import PROFILE_OF_CERTIFICATES, Door, DoorCertifier, KeyTaken
+from .in_use import TokensInUse
 from .ledger_records import LedgerRecords
 from .model_memory import ModelBook
 from .problems import Problem, ProblemKey, Severity
@@ -143,6 +144,7 @@ class Installation:
         self.entity_meters = entity_meters
         self.links = ModbusLinks()
         self._running: dict[str, _Running] = {}
+        self._in_use = TokensInUse(ledger.drivers, self.sites, clock)
         self._listeners: dict[ListenerSettings, _Listener] = {}
         self._changing = asyncio.Lock()
         self._ending: set[asyncio.Task[None]] = set()
@@ -243,9 +245,19 @@ class Installation:
             running.site.foresight.forget(id_tag)
         return forgotten
 
-    def may_start(self, settings: SiteSettings, point: ChargePointSettings, id_tag: str) -> AuthorisationStatus:
-        """Return whether a transaction may be started from here with a token."""
-        return may_start(settings, point, self.ledger.drivers.known(id_tag), self.clock.time())
+    def may_start(
+        self,
+        settings: SiteSettings,
+        point: ChargePointSettings,
+        id_tag: str,
+        *,
+        connector: int | None,
+        purpose: Purpose,
+    ) -> AuthorisationStatus:
+        """Return whether a transaction may be started from here with a token, or a place may be kept for it."""
+        known = self.ledger.drivers.known(id_tag)
+        elsewhere = self._in_use.elsewhere(point, connector, id_tag, None if known is None else known.group)
+        return may_start(settings, point, known, self.clock.time(), elsewhere=elsewhere, purpose=purpose)
 
     def drivers_changed(self) -> None:
         """Take note that drivers may have another priority than before."""
@@ -329,7 +341,9 @@ class Installation:
         return known
 
     def _authoriser_at(self, door: Door) -> TokenAuthoriser:
-        return TokenAuthoriser(door, self.ledger.drivers, self.sites, self.clock, learned=self.drivers_changed)
+        return TokenAuthoriser(
+            door, self.ledger.drivers, self.sites, self._in_use, self.clock, learned=self.drivers_changed
+        )
 
     async def leave(self, settings: ListenerSettings, site_id: str) -> None:
         """Take note that a site does not use a listener any more; the last one closes it."""

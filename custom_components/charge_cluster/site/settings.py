@@ -27,6 +27,7 @@ __all__ = [
     "AuthorisationSettings",
     "ChargePointSettings",
     "CircuitSettings",
+    "Concurrency",
     "ConnectorSettings",
     "ConnectorWish",
     "EntityMeterSettings",
@@ -158,12 +159,24 @@ class Unanswered(StrEnum):
     ACCEPT = "accept"
 
 
+class Concurrency(StrEnum):
+    """At how many places a driver may charge at a time of whom nothing else is said."""
+
+    ANY = "any"
+    """Any number: one card may be that of several vehicles."""
+    CARD = "card"
+    """One for each token."""
+    GROUP = "group"
+    """One for all tokens of a group together, and for each that has none."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AuthorisationSettings:
     """Who may charge at a site."""
 
     mode: AuthorisationMode = AuthorisationMode.FREE
     unanswered: Unanswered = Unanswered.REFUSE
+    concurrency: Concurrency = Concurrency.ANY
     time_out_s: float = 15.0
     """So long Home Assistant may take to decide; the charge point waits for it and tells nothing else meanwhile."""
 
