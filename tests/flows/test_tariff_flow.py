@@ -5,6 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
+import voluptuous as vol
 from homeassistant.config_entries import SOURCE_USER
 from homeassistant.core import HomeAssistant
 from homeassistant.data_entry_flow import FlowResultType
@@ -103,6 +104,47 @@ async def test_a_browser_gets_the_editor_of_bands_with_what_was_stored(
     sent = {name: field["description"]["suggested_value"] for name, field in fields.items() if "description" in field}
     answer = await client.post(f"/api/config/config_entries/subentries/flow/{form['flow_id']}", json=sent)
     assert (await answer.json())["reason"] == "reconfigure_successful"
+
+
+UNPRICED = {"name": "Night", "begins": "00:00:00", "ends": "07:00:00"}
+
+
+@pytest.mark.parametrize("kind", MENU)
+async def test_no_form_begins_with_a_price_that_nobody_has_entered(hass: HomeAssistant, kind: str) -> None:
+    """A browser fills a number that is required, and has no default, with the least that is possible."""
+    entry = await set_up(hass, a_site(free_port()))
+    flow = await begun(hass, entry, kind)
+    required = [field for field in flow["data_schema"].schema if isinstance(field, vol.Required)]
+
+    assert {str(field) for field in required} & {"price", "cheap_price"} == set()
+    bands = flow["data_schema"].schema.get("bands")
+    assert bands is None or not bands.config["fields"]["price"].get("required")
+
+
+@pytest.mark.parametrize(
+    ("kind", "form", "missing"),
+    [
+        ("flat", {}, {"price": "price_missing"}),
+        ("demand_charge", {}, {"price": "price_missing"}),
+        ("uk_peaks", {"price": 0.3}, {"cheap_price": "price_missing"}),
+        ("economy_7", {}, {"price": "price_missing", "cheap_price": "price_missing"}),
+        (
+            "bands",
+            {"bands": [{"name": "Night", "begins": "00:00:00", "ends": "07:00:00"}]},
+            {"bands": "band_price_missing"},
+        ),
+    ],
+)
+async def test_a_price_that_is_missing_is_asked_for(
+    hass: HomeAssistant, kind: str, form: dict[str, Any], missing: dict[str, str]
+) -> None:
+    entry = await set_up(hass, a_site(free_port()))
+    hours = {"begins": "00:30:00", "ends": "07:30:00", "weekends": False} if kind == "economy_7" else {}
+
+    result = await added(hass, entry, kind, hours | form)
+
+    assert (result["type"], result["errors"]) == (FlowResultType.FORM, missing)
+    assert not entry.subentries
 
 
 async def test_templates_become_bands_that_can_be_changed(hass: HomeAssistant) -> None:
@@ -256,7 +298,7 @@ async def test_what_is_wrong_with_other_forms_is_said(hass: HomeAssistant) -> No
     assert (await added(hass, entry, "prices", {"entities": [], "advanced": {}}))["errors"] == {
         "entities": "entities_missing"
     }
-    form: dict[str, Any] = {"entities": ["sensor.price"], "advanced": {"price_unit": "furlongs"}}
+    form: dict[str, Any] = {"entities": ["sensor.price"], "price_unit": "furlongs", "advanced": {}}
     assert (await added(hass, entry, "prices", form))["errors"] == {"base": "unit_unknown"}
     form = {"entities": ["sensor.gone"], "advanced": {}}
     assert (await added(hass, entry, "prices", form))["errors"] == {"entities": "source_missing_entity"}

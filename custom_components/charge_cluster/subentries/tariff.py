@@ -45,6 +45,16 @@ PASSING = frozenset({FaultKey.ENTITY_UNAVAILABLE, FaultKey.ACTION_FAILED})
 BAND_FIELDS = (Key.BANDS, Key.PRICE, Key.OFF_PEAK, Key.HOLIDAYS)
 READING_FIELDS = (Key.ENTITIES, Key.PRICE_UNIT, Key.FACTOR, Key.PLUS)
 
+PRICES_NEEDED: Mapping[str, tuple[Key, ...]] = {
+    "flat": (Key.PRICE,),
+    "economy_7": (Key.PRICE, Key.CHEAP_PRICE),
+    "two_band_business": (Key.PRICE, Key.CHEAP_PRICE),
+    "uk_peaks": (Key.PRICE, Key.CHEAP_PRICE),
+    TariffKind.DEMAND_CHARGE.value: (Key.PRICE,),
+}
+"""By form. A browser fills a required number with the least that is possible before anybody has entered one, and nobody
+pays a million less than nothing: so they may be left out, and whoever does is told."""
+
 type Fields = dict[vol.Marker, Any]
 type Words = Mapping[str, str]
 
@@ -150,12 +160,11 @@ class TariffFlow(ConfigSubentryFlow):
         if user_input is not None:
             fields = unfolded(user_input)
             title = str(fields[Key.NAME]).strip()
-            stored = _stored(step, fields, await words_of(self.hass, COMMON))
             self._check_name(title, subentry, faults)
-            await _check(self.hass, stored, faults)
-            if not faults and subentry is None:
+            stored = await self._what_is_stored(step, fields, faults)
+            if stored is not None and subentry is None:
                 return self.async_create_entry(title=title, data=stored)
-            if not faults and subentry is not None:
+            if stored is not None and subentry is not None:
                 return self.async_update_and_abort(self._get_entry(), subentry, title=title, data=stored)
         schema = vol.Schema({vol.Required(Key.NAME): TextSelector(), **_fields(step, self.hass.config.currency)})
         return self.async_show_form(
@@ -164,6 +173,15 @@ class TariffFlow(ConfigSubentryFlow):
             errors=faults.errors,
             description_placeholders={"currency": self.hass.config.currency, **faults.placeholders},
         )
+
+    async def _what_is_stored(self, step: str, fields: Mapping[str, Any], faults: FormFaults) -> dict[str, Any] | None:
+        """Return what is to be stored of a form; None: something is wrong with it, which is added to the faults."""
+        _check_prices(step, fields, faults)
+        if faults:
+            return None
+        stored = _stored(step, fields, await words_of(self.hass, COMMON))
+        await _check(self.hass, stored, faults)
+        return None if faults else stored
 
     def _check_name(self, title: str, subentry: ConfigSubentry | None, faults: FormFaults) -> None:
         if not title:
@@ -180,29 +198,28 @@ def _fields(step: str, currency: str) -> Fields:
     price = _price(f"{currency}/kWh")
     match step:
         case "flat":
-            return {vol.Required(Key.PRICE): price}
+            return {vol.Optional(Key.PRICE): price}
         case "economy_7" | "two_band_business":
             template = TEMPLATES[step]
             return {
-                vol.Required(Key.PRICE): price,
-                vol.Required(Key.CHEAP_PRICE): price,
+                vol.Optional(Key.PRICE): price,
+                vol.Optional(Key.CHEAP_PRICE): price,
                 vol.Required(Key.BEGINS, default=template.begins): TimeSelector(),
                 vol.Required(Key.ENDS, default=template.ends): TimeSelector(),
                 vol.Required(Key.WEEKENDS, default=False): BooleanSelector(),
             }
         case "uk_peaks":
-            return {vol.Required(Key.PRICE): price, vol.Required(Key.CHEAP_PRICE): price}
+            return {vol.Optional(Key.PRICE): price, vol.Optional(Key.CHEAP_PRICE): price}
         case TariffKind.BANDS:
             return _band_fields(currency)
         case TariffKind.PRICES:
             return {
                 vol.Required(Key.ENTITIES): _entities("sensor", "event"),
+                vol.Optional(Key.PRICE_UNIT): TextSelector(),
                 vol.Optional(Key.FACTOR): _factor(),
                 vol.Optional(Key.PLUS): price,
                 vol.Optional(Key.OFF_PEAK_BELOW): price,
-                vol.Required(Key.ADVANCED): advanced(
-                    {vol.Optional(Key.PRICE_UNIT): TextSelector(), **_band_fields(currency)}
-                ),
+                vol.Required(Key.ADVANCED): advanced(_band_fields(currency)),
             }
         case TariffKind.CHEAP_TIMES:
             return {
@@ -237,7 +254,7 @@ def _fields(step: str, currency: str) -> Fields:
                 ),
             }
         case TariffKind.DEMAND_CHARGE:
-            return {vol.Required(Key.PRICE): _price(f"{currency}/kW", least=0)}
+            return {vol.Optional(Key.PRICE): _price(f"{currency}/kW", least=0)}
         case _:
             return {vol.Required(Key.ENTITIES): _entities("sensor")}
 
@@ -264,8 +281,8 @@ def _bands(currency: str) -> ObjectSelector:
                 Key.NAME.value: {"required": True, "selector": {"text": {}}},
                 Key.BEGINS.value: {"required": True, "selector": {"time": {}}},
                 Key.ENDS.value: {"required": True, "selector": {"time": {}}},
+                # Required, it would begin with the least that is possible: see `PRICES_NEEDED`.
                 Key.PRICE.value: {
-                    "required": True,
                     "selector": {
                         "number": {
                             "min": -MOST_PRICE,
@@ -373,6 +390,17 @@ def _a_band(
 
 
 # What keeps it from being stored ----------------------------------------------------------------------------
+
+
+def _check_prices(step: str, fields: Mapping[str, Any], faults: FormFaults) -> None:
+    """Add which prices are missing."""
+    for key in PRICES_NEEDED.get(step, ()):
+        if fields.get(key) is None:
+            faults.add("price_missing", field=key)
+    for band in fields.get(Key.BANDS, ()):
+        if band.get(Key.PRICE) is None:
+            field = Key.BANDS if step == TariffKind.BANDS else "base"
+            faults.add("band_price_missing", field=field, band=str(band[Key.NAME]))
 
 
 async def _check(hass: HomeAssistant, stored: Mapping[str, Any], faults: FormFaults) -> None:
