@@ -6,6 +6,7 @@ not do what it says. Everything else (lost calls, power cuts, restarts, reconfig
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
@@ -239,7 +240,7 @@ def change_rating(world: World, circuit_id: str, part: float) -> None:
     plan = next(circuit for circuit in world.plan.circuits if circuit.circuit_id == circuit_id)
     rating: PhaseAmps = (plan.rating_a[0] * part, plan.rating_a[1] * part, plan.rating_a[2] * part)
     before = world.circuits[circuit_id].rating_a
-    settings = _with_circuit(world, circuit_id, rating_a=rating)
+    settings = _with_circuit(world, circuit_id, lambda circuit: replace(circuit, rating_a=rating))
     if apply(world, settings, f"rating of {circuit_id} {before} -> {rating}"):
         fell = (before[0] - rating[0], before[1] - rating[1], before[2] - rating[2])
         world.circuits[circuit_id] = replace(world.circuits[circuit_id], rating_a=rating)
@@ -250,13 +251,13 @@ def change_rating(world: World, circuit_id: str, part: float) -> None:
 
 def change_margin(world: World, circuit_id: str, margin_a: float | None) -> None:
     """Change a margin."""
-    apply(world, _with_circuit(world, circuit_id, margin_a=margin_a), f"margin of {circuit_id} {margin_a}")
+    settings = _with_circuit(world, circuit_id, lambda circuit: replace(circuit, margin_a=margin_a))
+    apply(world, settings, f"margin of {circuit_id} {margin_a}")
 
 
-def _with_circuit(world: World, circuit_id: str, **changes: object) -> SiteSettings:
+def _with_circuit(world: World, circuit_id: str, change: Callable[[CircuitSettings], CircuitSettings]) -> SiteSettings:
     circuits = tuple(
-        replace(circuit, **changes) if circuit.circuit_id == circuit_id else circuit  # type: ignore[arg-type]
-        for circuit in world.settings.circuits
+        change(circuit) if circuit.circuit_id == circuit_id else circuit for circuit in world.settings.circuits
     )
     return replace(world.settings, circuits=circuits)
 

@@ -3,6 +3,8 @@
 import ipaddress
 import ssl
 import tempfile
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,6 +13,9 @@ from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.x509.oid import NameOID
+
+from custom_components.charge_cluster.ocpp.security.authority import Authority
+from custom_components.charge_cluster.ocpp.security.own import KeyPair
 
 type PrivateKey = ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey
 
@@ -28,6 +33,16 @@ def pem_of(key: PrivateKey, password: bytes | None = None) -> str:
     if password is not None:
         sealed = serialization.BestAvailableEncryption(password)
     return key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, sealed).decode()
+
+
+def an_authority(name: str = "Test authority") -> Authority:
+    """Return an embedded authority as it is when it was just made."""
+    return Authority.create(name, now=time.time())
+
+
+def pairs_of(authority: Authority) -> Sequence[KeyPair]:
+    """Return what an authority has the loopback show to charge points."""
+    return authority.server_certificates(["127.0.0.1"], now=time.time())
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

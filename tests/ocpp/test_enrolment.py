@@ -9,11 +9,11 @@ import pytest
 
 from custom_components.charge_cluster.ocpp.conversation import KeyOutcome, NotReachable, Refused, Report
 from custom_components.charge_cluster.ocpp.listener import CentralSystem
-from custom_components.charge_cluster.ocpp.security.authority import Authority, RequestRefused
+from custom_components.charge_cluster.ocpp.security.authority import RequestRefused
 from custom_components.charge_cluster.ocpp.security.enrolment import Given
 from custom_components.charge_cluster.ocpp.versions import OcppVersion
 
-from .certificates import request_for
+from .certificates import an_authority, request_for
 from .charge_point import ChargePoint
 from .charge_point_2 import ChargePoint2
 from .raw_client import RawClient
@@ -31,7 +31,7 @@ class Signer:
     """Signs with an authority, under the names that it is given."""
 
     def __init__(self) -> None:
-        self.authority = Authority.create("Test authority", now=time.time())
+        self.authority = an_authority()
         self.names: list[frozenset[str]] = []
         self.refuses = False
 

@@ -9,10 +9,9 @@ import pytest
 
 from custom_components.charge_cluster.ocpp import entrance, listener
 from custom_components.charge_cluster.ocpp.listener import CentralSystem, Wire
-from custom_components.charge_cluster.ocpp.security.authority import Authority
 from custom_components.charge_cluster.ocpp.security.contexts import server_context
 
-from .certificates import client_context
+from .certificates import an_authority, client_context, pairs_of
 from .raw_client import PING, RawClient, Refused
 from .surroundings import Door, MemoryJournal, SettableClock, Tags
 
@@ -28,9 +27,8 @@ async def system(clock: SettableClock) -> AsyncIterator[CentralSystem]:
         clock=clock,
     )
     await system.start()
-    authority = Authority.create("Test authority", now=time.time())
-    pairs = authority.server_certificates(["127.0.0.1"], now=time.time())
-    await system.rewire(Wire(tls=server_context(pairs, [])))
+    authority = an_authority()
+    await system.rewire(Wire(tls=server_context(pairs_of(authority), [])))
     yield system
     await system.close()
 
@@ -182,9 +180,8 @@ async def test_a_peer_that_does_not_read_is_hung_up_on(
     await system.start()
     tls = None
     if over_tls:
-        authority = Authority.create("Test authority", now=time.time())
-        pairs = authority.server_certificates(["127.0.0.1"], now=time.time())
-        await system.rewire(Wire(plain=False, tls=server_context(pairs, [])))
+        authority = an_authority()
+        await system.rewire(Wire(plain=False, tls=server_context(pairs_of(authority), [])))
         tls = client_context(authority.certificate)
     client = await RawClient.dial(system.port, "/CP1", tls=tls)
 

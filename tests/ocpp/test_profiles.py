@@ -66,10 +66,14 @@ NIGHT = (Afterwards(NOW - 600.0, 0.0), Afterwards(NOW + 7200.0, 6.0), Afterwards
 
 
 def planned(
-    *, fallback_a: float = 6.0, wording: Wording = TX, abilities: ProfileAbilities = SIX, night: object = NIGHT
+    *,
+    fallback_a: float = 6.0,
+    wording: Wording = TX,
+    abilities: ProfileAbilities = SIX,
+    night: tuple[Afterwards, ...] = NIGHT,
 ) -> ChargingProfile:
     """Return a limit of 16 A for 30 s with a plan behind it."""
-    wish = LimitWish(amps=16, fallback_a=fallback_a, validity_s=30, afterwards=night)  # type: ignore[arg-type]
+    wish = LimitWish(amps=16, fallback_a=fallback_a, validity_s=30, afterwards=night)
     return temporary_profile(
         wish, wording, CONNECTOR, now=NOW, offset=SURE, proved_phases=3, transaction=7, abilities=abilities
     )

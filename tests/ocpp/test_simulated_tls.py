@@ -9,13 +9,13 @@ import pytest
 from custom_components.charge_cluster.ocpp.listener import CentralSystem, Wire
 from custom_components.charge_cluster.ocpp.protocols import Admission, Credentials
 from custom_components.charge_cluster.ocpp.security import authority as authorities
-from custom_components.charge_cluster.ocpp.security.authority import Authority
 from custom_components.charge_cluster.ocpp.security.contexts import server_context
 from simulator import Scenario, SimClock, SimulatedSite
 from simulator.charge_point import ChargePointSpec, ConnectorSpec, OcppVersion
 from simulator.charge_point.spec import Security
 from simulator.physics import CircuitSpec, OutletSpec
 
+from .certificates import an_authority, pairs_of
 from .surroundings import MemoryJournal, SettableClock, Tags
 
 KEY = "0123456789abcdef"
@@ -25,7 +25,7 @@ class House:
     """Lets in who comes over TLS with the key or with a certificate that was given out here, and gives them out."""
 
     def __init__(self) -> None:
-        self.authority = Authority.create("Test authority", now=time.time())
+        self.authority = an_authority()
         self.given: list[str] = []
         self.shown: list[str | None] = []
         """What those showed that came in: the fingerprints of certificates; None: the key."""
@@ -69,8 +69,8 @@ async def system(house: House) -> AsyncIterator[CentralSystem]:
         certifier=house,
     )
     await system.start()
-    pairs = house.authority.server_certificates(["127.0.0.1"], now=time.time())
-    await system.rewire(Wire(plain=True, tls=server_context(pairs, [house.authority.certificate])))
+    context = server_context(pairs_of(house.authority), [house.authority.certificate])
+    await system.rewire(Wire(plain=True, tls=context))
     yield system
     await system.close()
 
@@ -121,7 +121,7 @@ async def dialled(
 async def test_a_charge_point_comes_over_tls_with_its_key_where_it_knows_the_authority(
     sites: list[SimulatedSite], system: CentralSystem, house: House, version: OcppVersion
 ) -> None:
-    astray = await dialled(sites, system, version, Security.TLS, Authority.create("Other", now=time.time()).certificate)
+    astray = await dialled(sites, system, version, Security.TLS, an_authority("Other").certificate)
     await astray.until(lambda: astray.charge_points["CP1"].tally["connections refused"] > 0)
     assert house.shown == []
 

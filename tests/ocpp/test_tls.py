@@ -2,18 +2,26 @@
 
 import ssl
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 
 from custom_components.charge_cluster.ocpp.listener import CentralSystem, Wire
 from custom_components.charge_cluster.ocpp.protocols import Admission, Credentials
-from custom_components.charge_cluster.ocpp.security.authority import Authority
 from custom_components.charge_cluster.ocpp.security.contexts import server_context
-from custom_components.charge_cluster.ocpp.security.own import KeyPair, own_certificate
+from custom_components.charge_cluster.ocpp.security.own import own_certificate
 
-from .certificates import certified, client_context, ec_key, pem_of, request_for, rsa_key
+from .certificates import (
+    an_authority,
+    certified,
+    client_context,
+    ec_key,
+    pairs_of,
+    pem_of,
+    request_for,
+    rsa_key,
+)
 from .raw_client import RawClient, Refused
 from .surroundings import Door, MemoryJournal, SettableClock, Tags
 
@@ -55,14 +63,6 @@ async def system(gatekeeper: Ledger) -> AsyncIterator[CentralSystem]:
     await system.start()
     yield system
     await system.close()
-
-
-def an_authority() -> Authority:
-    return Authority.create("Test authority", now=time.time())
-
-
-def pairs_of(authority: Authority) -> Sequence[KeyPair]:
-    return authority.server_certificates(["127.0.0.1"], now=time.time())
 
 
 async def test_the_owners_certificate_serves_chargers_that_trust_it(system: CentralSystem, gatekeeper: Ledger) -> None:

@@ -9,7 +9,6 @@ import logging
 import re
 import ssl
 import sys
-import time
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -20,9 +19,8 @@ from custom_components.charge_cluster.ocpp.frames import MAX_DESCRIPTION
 from custom_components.charge_cluster.ocpp.listener import CentralSystem, Wire
 from custom_components.charge_cluster.ocpp.protocols import MeterRecord
 from custom_components.charge_cluster.ocpp.rpc import RpcLink
-from custom_components.charge_cluster.ocpp.security.authority import Authority
 from custom_components.charge_cluster.ocpp.security.contexts import server_context
-from tests.ocpp.certificates import client_context
+from tests.ocpp.certificates import an_authority, client_context, pairs_of
 from tests.ocpp.raw_client import RawClient
 from tests.ocpp.surroundings import Door, MemoryJournal, SettableClock, Tags
 
@@ -356,9 +354,8 @@ async def assault(seed: str, throws: int, versions: Sequence[Version], *, over_t
 
 async def _encrypted(central: CentralSystem) -> ssl.SSLContext:
     """Have the port take TLS as well, and return what to dial it with."""
-    authority = Authority.create("Fuzzed authority", now=time.time())
-    pairs = authority.server_certificates(["127.0.0.1"], now=time.time())
-    await central.rewire(Wire(plain=True, tls=server_context(pairs, [authority.certificate])))
+    authority = an_authority("Fuzzed authority")
+    await central.rewire(Wire(plain=True, tls=server_context(pairs_of(authority), [authority.certificate])))
     return client_context(authority.certificate)
 
 
