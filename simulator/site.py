@@ -165,6 +165,13 @@ class SimulatedSite:
         """Pull the plug."""
         self.truth.unplug(outlet_id)
 
+    def ask_priority(self, outlet_id: str, *, asked: bool = True) -> None:
+        """Let the driver at an outlet ask at the charge point to charge before others, or take it back."""
+        for point in self.charge_points.values():
+            for connector in point.connectors.values():
+                if connector.spec.outlet_id == outlet_id:
+                    point.voice.say_priority(connector, asked=asked)
+
     def set_base_load(self, circuit_id: str, amps: SupplyAmps | None) -> None:
         """Let a circuit's own load be constant from now on; None: as the scenario says."""
         self.truth.set_base_load(circuit_id, amps)

@@ -83,6 +83,9 @@ class Voice(Protocol):
     def limited_externally(self, amps: float | None) -> None:
         """Say that somebody else limits what flows, or does so no longer, where this version has words for it."""
 
+    def say_priority(self, connector: Connector, *, asked: bool) -> None:
+        """Say that a driver asks to charge before others, or no longer, where this version has words for it."""
+
     def say_feed(self, readings: Sequence[Reading]) -> None:
         """Say what the main meter of a master reads."""
 

@@ -473,6 +473,29 @@ def test_what_comes_in_parts_is_in_the_answer(
     story(kind)
 
 
+def test_in_2_1_the_controls_that_follow_the_grid_are_in_the_answer() -> None:
+    @virtually_2
+    async def story(stage: Stage2) -> None:
+        point = await stage.booted(GetDERControl=lambda _: {"status": "Accepted"})
+        asked = asyncio.ensure_future(stage.conversation.operations.call("GetDERControl", {}))
+        number = (await point.was_asked("GetDERControl"))["requestId"]
+        part = {"requestId": number, "tbc": False, "freqDroop": []}
+        await point.tell("ReportDERControl", part)
+
+        assert (await asked).parts == (part,)
+
+    story(Stage21)
+
+
+@virtually_2
+async def test_how_far_a_firmware_is_that_it_passes_on_is_told(stage: Stage2) -> None:
+    point = await stage.booted()
+    await point.tell("PublishFirmwareStatusNotification", {"status": "Downloaded", "requestId": 7})
+    await stage.settle()
+
+    assert stage.heard(Progressed) == [Progressed(what=Progress.PUBLISHING, status="Downloaded", request_id=7)]
+
+
 @virtually_2
 async def test_what_is_refused_is_told_at_once_and_without_parts(stage: Stage2) -> None:
     await stage.booted(GetMonitoringReport=lambda _: {"status": "EmptyResultSet"})

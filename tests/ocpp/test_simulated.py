@@ -4,16 +4,20 @@ They were written by somebody who knows the specification and not this integrati
 """
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from functools import partial
 
 import pytest
 
 from custom_components.charge_cluster.chargers import (
+    ChargeNowAsked,
     ChargerEvent,
     DrawSample,
     LimitOrder,
     LimitOutcome,
+    NeedsTold,
     TransactionStarted,
     TransactionStopped,
     WentOnline,
@@ -46,7 +50,12 @@ async def run_point(central: CentralSystem, version: OcppVersion) -> AsyncIterat
     """Run a site with one charge point of the version that dials the central system."""
     sites: list[SimulatedSite] = []
 
-    async def run(*, starts_by: StartBy = StartBy.PLUG, begins_with_plug: bool = False) -> SimulatedSite:
+    async def run(
+        *,
+        starts_by: StartBy = StartBy.PLUG,
+        begins_with_plug: bool = False,
+        rate_units: tuple[str, ...] = ("Current", "Power"),
+    ) -> SimulatedSite:
         point = ChargePointSpec(
             identity="CP1",
             connectors=(ConnectorSpec(number=1, outlet_id=OUTLET),),
@@ -56,6 +65,7 @@ async def run_point(central: CentralSystem, version: OcppVersion) -> AsyncIterat
             applies_after_s=0.1,
             starts_by=starts_by,
             begins_with_plug=begins_with_plug,
+            rate_units=rate_units,
         )
         site = SimulatedSite(
             Scenario(
@@ -143,4 +153,64 @@ async def test_a_vehicle_is_let_in_from_here(central: CentralSystem, run_point: 
     await witness.hears(TransactionStarted, lambda told: told.id_tag == "FREE")
     outlet = site.truth.outlets[OUTLET]
     await site.until(lambda: max(outlet.drawn) > 10, within_s=20)
+    await charger.close()
+
+
+async def test_what_a_vehicle_tells_over_the_cable_is_heard(
+    central: CentralSystem, run_point: RunPoint, version: OcppVersion
+) -> None:
+    charger = OcppCharger(central.conversation("CP1"), [Terminals(connector=1)])
+    witness = Witness(charger)
+    site = await run_point()
+    await witness.hears(WentOnline)
+    site.plug(OUTLET, replace(CAR, iso15118=True, stays_s=3600.0, wanted_kwh=20.0))
+    needs = await witness.hears(NeedsTold)
+    assert needs.energy_wh == pytest.approx(20_000, abs=100)
+    assert needs.departure_at == pytest.approx(time.time() + 3600, abs=60)
+    assert (needs.phases, charger.identity.protocol) == (3, f"OCPP {version.value}")
+    await charger.close()
+
+
+@pytest.mark.parametrize("version", [OcppVersion.V21], indirect=True)
+async def test_a_driver_who_asks_at_the_charge_point_to_charge_now_is_heard(
+    central: CentralSystem, run_point: RunPoint
+) -> None:
+    charger = OcppCharger(central.conversation("CP1"), [Terminals(connector=1)])
+    witness = Witness(charger)
+    site = await run_point()
+    await witness.hears(WentOnline)
+    site.plug(OUTLET, CAR)
+    await witness.hears(TransactionStarted)
+    site.ask_priority(OUTLET)
+    assert (await witness.hears(ChargeNowAsked, lambda told: told.asked)).connector == 1
+    site.ask_priority(OUTLET, asked=False)
+    assert (await witness.hears(ChargeNowAsked, lambda told: not told.asked)).connector == 1
+    await charger.close()
+
+
+async def test_watts_are_those_of_each_phase_in_2_1_and_of_one_before(
+    central: CentralSystem, run_point: RunPoint, version: OcppVersion
+) -> None:
+    """As long as nobody has seen on how many phases a vehicle draws, ten amps may flow on one of them only."""
+    charger = OcppCharger(central.conversation("CP1"), [Terminals(connector=1)])
+    witness = Witness(charger)
+    site = await run_point(rate_units=("Power",))
+    await witness.hears(WentOnline)
+    assert await charger.provision_fallback(1, 0) is LimitOutcome.ACCEPTED
+    site.plug(OUTLET, CAR)
+    await witness.hears(TransactionStarted)
+    point = site.charge_points["CP1"]
+    outlet, connector = site.truth.outlets[OUTLET], point.connectors[1]
+
+    order = LimitOrder(amps=10, fallback_a=0, validity_s=60)
+    assert await charger.apply_limit(1, order) is LimitOutcome.ACCEPTED
+
+    allowed = point.allowed_a(connector)
+    if version is OcppVersion.V21:
+        assert 9 <= allowed <= 10
+        await site.until(partial(draws, outlet, allowed), within_s=15)
+    else:
+        # A third of it on each of three phases is too little to charge with.
+        assert 3 <= allowed <= 10 / 3
+        assert outlet.offered_a == 0
     await charger.close()

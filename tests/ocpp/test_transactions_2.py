@@ -15,7 +15,9 @@ from custom_components.charge_cluster.ocpp.conversation import (
 from custom_components.charge_cluster.ocpp.protocols import AuthorisationStatus, StoredTransaction
 
 from .charge_point_2 import CHARGING, CONNECTED, PAUSED, energy_2, sampled_2
-from .stage import Stage2, virtually_2
+from .stage import Stage2, Stage21, virtually_2
+
+KINDS = [Stage2, Stage21]
 
 
 def the_one(stage: Stage2) -> StoredTransaction:
@@ -191,7 +193,10 @@ async def test_a_transaction_goes_on_after_our_restart(stage: Stage2) -> None:
     ],
     ids=str,
 )
-def test_a_transaction_that_the_charger_lost_is_ended_when_it_dials_in(answer: Any, runs: bool) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_transaction_that_the_charger_lost_is_ended_when_it_dials_in(
+    answer: Any, runs: bool, kind: type[Stage2]
+) -> None:
     @virtually_2
     async def story(stage: Stage2) -> None:
         point = await stage.booted()
@@ -205,7 +210,7 @@ def test_a_transaction_that_the_charger_lost_is_ended_when_it_dials_in(answer: A
         assert [report.meter_stop_wh for report in stage.heard(TransactionClosed)] == ([] if runs else [1700])
         assert stage.is_online()
 
-    story(Stage2)
+    story(kind)
 
 
 @virtually_2
@@ -282,14 +287,17 @@ QUEUE: dict[str, dict[str, Any]] = {
 
 @pytest.mark.parametrize("running", [False, True], ids=["nothing runs", "another one runs"])
 @pytest.mark.parametrize("order", list(permutations(QUEUE)), ids="-".join)
-def test_an_offline_queue_in_any_order_gives_the_same_record(order: tuple[str, ...], running: bool) -> None:
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_offline_queue_in_any_order_gives_the_same_record(
+    order: tuple[str, ...], running: bool, kind: type[Stage2]
+) -> None:
     @virtually_2
     async def story(stage: Stage2) -> None:
         point = await stage.booted()
         if running:
             await point.begin("present", meter=5000)
-        for kind in order:
-            await point.event(kind, "old", offline=True, **QUEUE[kind])
+        for told in order:
+            await point.event(told, "old", offline=True, **QUEUE[told])
         await stage.settle()
         (old,) = [stored for stored in stage.journal.stored.values() if stored.charger_id == "old"]
         assert (old.connector, old.id_tag, old.meter_start_wh, old.meter_stop_wh, old.stop_reason) == (
@@ -305,7 +313,7 @@ def test_an_offline_queue_in_any_order_gives_the_same_record(order: tuple[str, .
         assert last.meter_stop_wh - last.meter_start_wh == 800
         assert {opened.connector for opened in stage.heard(TransactionOpened)} <= {1}
 
-    story(Stage2)
+    story(kind)
 
 
 @virtually_2

@@ -103,6 +103,7 @@ class CentralSystem:
             {"idTokenInfo": {"status": "Accepted"}} if "idToken" in heard.payload else {}
         )
         self.answers["NotifyEVChargingNeeds"] = lambda _: {"status": "Accepted"}
+        self.answers["NotifyPriorityCharging"] = lambda _: {}
         self.answers["NotifyEVChargingSchedule"] = lambda _: {"status": "Accepted"}
         self.answers["SignCertificate"] = lambda _: {"status": "Accepted"}
         self.answers["StartTransaction"] = lambda _: {

@@ -313,6 +313,18 @@ class TestTransactions:
         assert schedule.payload["chargingSchedule"]["chargingSchedulePeriod"][0]["limit"] == 9.0
         await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 9.0)
 
+    async def test_a_driver_who_asks_to_go_first_is_told_where_there_are_words_for_it(
+        self, version: OcppVersion, central: CentralSystem, run_site: RunSite, point_2: OnePoint
+    ) -> None:
+        site = await charging(central, run_site, point_2())
+        identity = events(central)[0]["transactionInfo"]["transactionId"]
+        for asked in (True, False):
+            site.ask_priority(OUTLET, asked=asked)
+        await event(central, "Updated", after=len(central.heard))
+        heard = [one.payload for one in central.heard if one.action == "NotifyPriorityCharging"]
+        told = [True, False] if version is OcppVersion.V21 else []
+        assert heard == [{"transactionId": identity, "activated": asked} for asked in told]
+
     async def test_measured_values_come_without_a_transaction_too(
         self, central: CentralSystem, run_site: RunSite, point_2: OnePoint
     ) -> None:

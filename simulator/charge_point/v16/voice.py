@@ -185,6 +185,9 @@ class Voice16:
     def limited_externally(self, amps: float | None) -> None:
         """Say nothing: OCPP 1.6 has no words for it."""
 
+    def say_priority(self, connector: Connector, *, asked: bool) -> None:
+        """Say nothing: OCPP 1.6 has no words for it."""
+
     def say_feed(self, readings: Sequence[Reading]) -> None:
         """Queue MeterValues of connector 0."""
         values = [_meter_value(readings, self._station.utc())]

@@ -392,6 +392,12 @@ class Voice2:
             )
         )
 
+    def say_priority(self, connector: Connector, *, asked: bool) -> None:
+        """Say that a driver asks to charge before others, or no longer (OCPP 2.1); it obeys its limits all the same."""
+        if self._station.spec.version is OcppVersion.V21 and connector.transaction_id is not None:
+            payload = {"transactionId": connector.transaction_id, "activated": asked}
+            self._station.say("NotifyPriorityCharging", payload)
+
     def _say_needs(self, connector: Connector) -> None:
         """Tell what a car needs that talks of it."""
         car = connector.car
