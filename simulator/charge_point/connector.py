@@ -124,6 +124,8 @@ class Connector:
         self.inoperative_when_free = False
         self.fault: str | None = None
         """An OCPP error code while the connector is out of order."""
+        self.unlimited = False
+        """Whether it forgot the profile that lifted its pause."""
         self._station = station
         self._car: Car | None = None
         self._finished = False
@@ -259,7 +261,10 @@ class Connector:
 
     def register(self, transaction: Transaction | None) -> int:
         """Return what the energy register shows, in Wh."""
-        return round(self.outlet.register_wh - self._register_offset(transaction))
+        register_wh = self.outlet.register_wh - self._register_offset(transaction)
+        if self._station.misbehaviour.energy is EnergyForm.WHOLE_KWH_AS_WH:
+            return int(register_wh // 1000.0)
+        return round(register_wh)
 
     def readings(self, measurands: tuple[str, ...], context: str) -> list[Reading]:
         """Return what its meter reads now."""

@@ -120,6 +120,8 @@ def _energy(instant: Instant) -> Iterator[Value]:
             yield Value(f"{energy_wh / 1000.0:.3f}", "kWh")
         case EnergyForm.UNNAMED_KWH:
             yield Value(f"{energy_wh / 1000.0:.3f}", "")
+        case EnergyForm.WHOLE_KWH_AS_WH:
+            yield Value(f"{energy_wh // 1000.0:.0f}", "Wh")
         case EnergyForm.ONE_PHASE:
             yield Value(f"{energy_wh / instant.outlet.phases:.0f}", "Wh", "L1")
         case _:

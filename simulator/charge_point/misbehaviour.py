@@ -57,6 +57,8 @@ class EnergyForm(StrEnum):
     """In Wh while a transaction runs, and in kWh when it ends."""
     UNNAMED_KWH = "unnamed_kwh"
     """In kWh without saying so, which means Wh."""
+    WHOLE_KWH_AS_WH = "whole_kwh_as_wh"
+    """In whole kWh that are called Wh, also where a transaction begins and ends."""
     ONE_PHASE = "one_phase"
     """As the third that flowed on L1."""
 
@@ -143,6 +145,8 @@ class Misbehaviour:
     ignores_limits: bool = False
     """Accepts profiles and offers its maximum all the same."""
     ignores_form: IgnoredForm | None = None
+    forgets_limit_in_pause: bool = False
+    """Accepts a profile that lifts a pause at 0 A, and then offers its maximum until the next one comes."""
     refuses_profiles: Refusal | None = None
     expired_prevails: bool = False
     """A schedule whose duration has ended still hides those below it, and limits nothing."""

@@ -191,6 +191,8 @@ class ChargePoint:
         moment, prevails = self.utc(), self.misbehaviour.expired_prevails
         stacks = self._heeded(self.stacks(connector.number))
         own = limit_at(replace(stacks, station=()), moment, wiring, expired_prevails=prevails)
+        if connector.unlimited and own > 0.0:
+            return wiring.maximum_a
         if not stacks.station:
             return own
         whole = limit_at(replace(stacks, default=(), transaction=()), moment, replace(wiring, maximum_a=inf))
@@ -225,8 +227,17 @@ class ChargePoint:
             return 1
         return max(1, sum(connector.transaction is not None for connector in self.connectors.values()))
 
+    def install(self, number: int, profile: Profile, wording: Payload | None = None) -> None:
+        """Take a charging profile that it accepted."""
+        connector = self.connectors.get(number)
+        if connector is not None:
+            paused = connector.transaction is not None and self.allowed_a(connector) == 0.0
+            connector.unlimited = paused and self.misbehaviour.forgets_limit_in_pause
+        self.profiles.install(number, profile, wording)
+
     def forget_profiles(self, connector: Connector) -> None:
         """Forget the charging profiles of a connector's transaction."""
+        connector.unlimited = False
         self.profiles.end_transaction(connector.number)
 
     # What it says.

@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 from custom_components.charge_cluster.ocpp.forbidden import NEVER
+from custom_components.charge_cluster.ocpp.quirks import Quirk
 from custom_components.charge_cluster.ocpp.versions import OcppVersion
 
 from .tables import FROM_CHARGE_POINT, schemas
@@ -21,6 +22,7 @@ DOCUMENT = TESTS.parent / "docs" / "ocpp.md"
 BOTH = "DataTransfer"
 SUPPORTED = {"yes", "answered", "no"}
 OCTT = "Test cases of the Open Charge Alliance"
+MAKES = "Makes that are known for something"
 
 CASES = {
     *("001", "003", "004", "005", "007", "010", "011_1", "011_2", "012", "013", "014", "017", "018", "019", "021"),
@@ -95,6 +97,13 @@ def test_every_case_of_the_alliances_tool_has_its_test() -> None:
         told |= set(numbers.split(", "))
 
     assert told == CASES
+
+
+def test_each_kind_of_quirk_of_a_make_has_its_test() -> None:
+    told = rows(MAKES)
+
+    assert len(told) == len(Quirk)
+    assert [lost for row in told for lost in missing_tests(row[-1])] == []
 
 
 if __name__ == "__main__":

@@ -233,6 +233,17 @@ class TestEnergyRegister:
         register.feed(1000, 0, 11_000)
         assert register.feed(900_000, 3600, 11_000) == pytest.approx(1000 + 11_000 * 1.25 + 100)
 
+    def test_a_register_in_whole_kwh_is_followed_through_its_steps(self) -> None:
+        register = EnergyRegister()
+        told = [(361_000 + 1000 * (second // 400), second) for second in range(0, 2000, 10)]
+        assert [register.feed(wh, at, 11_000) for wh, at in told] == [wh for wh, _ in told]
+
+    def test_a_register_that_leaps_again_and_again_gains_what_can_flow(self) -> None:
+        register = EnergyRegister()
+        register.feed(0, 0, 11_000)
+        total = [register.feed(1100 * number, 3 * number, 11_000) for number in range(1, 100)][-1]
+        assert total == pytest.approx(11_000 * 1.25 * 297 / 3600 + 100 * 99)
+
     def test_an_older_value_changes_nothing(self) -> None:
         register = EnergyRegister()
         register.feed(1000, 100, 11_000)

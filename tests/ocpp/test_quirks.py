@@ -1,5 +1,6 @@
 """Quirks of makes: each with a source, each used, and none stronger than what is observed."""
 
+import asyncio
 import json
 import re
 from pathlib import Path
@@ -7,10 +8,21 @@ from pathlib import Path
 import pytest
 from jsonschema import validate
 
+from custom_components.charge_cluster.chargers import ChargerEvent, LimitOrder, QuirkShown
+from custom_components.charge_cluster.chargers.ocpp import OcppCharger
 from custom_components.charge_cluster.ocpp import quirks
-from custom_components.charge_cluster.ocpp.conversation import DeviceFacts, LimitWish, Outcome, Terminals
+from custom_components.charge_cluster.ocpp.conversation import (
+    DeviceFacts,
+    LimitWish,
+    Measured,
+    Outcome,
+    Report,
+    Terminals,
+)
+from custom_components.charge_cluster.ocpp.experience import ABLE, Topic
 from custom_components.charge_cluster.ocpp.profiles import ProfileAbilities, RateUnit
 from custom_components.charge_cluster.ocpp.quirks import Quirk, begun_with, known_quirks, quirks_of
+from tests.ocpp.charge_point import energy, sampled
 from tests.ocpp.stage import Stage, virtually
 
 FOLDER = Path(quirks.__file__).parent
@@ -82,8 +94,12 @@ def test_no_make_is_meant_by_everybody() -> None:
         (("ABB", "TerraAC", None), {Quirk.LOWEST_LEVEL_ONLY}),
         (("ABB", "Terra 54 CJG", "1.0"), set()),
         (("United Chargers", "GRS-*", "05.633:A3A5:2A3C"), {Quirk.LOWEST_LEVEL_ONLY}),
-        (("", "ACChargePoint", "V100R023C10SPC220"), {Quirk.WATTS_FIRST}),
-        ((None, "ACChargePoint", None), {Quirk.WATTS_FIRST}),
+        (("", "ACChargePoint", "V100R023C10SPC220"), {Quirk.WATTS_FIRST, Quirk.ZERO_ENDS_TRANSACTIONS}),
+        ((None, "ACChargePoint", None), {Quirk.WATTS_FIRST, Quirk.ZERO_ENDS_TRANSACTIONS}),
+        (("go-e", "go-eCharger_V4", "055.5"), {Quirk.LIMIT_LOST_IN_PAUSE}),
+        (("OpenEVSE", "Advanced Series", "4.2.2"), {Quirk.KWH_AS_WH}),
+        (("OpenEVSE", "Advanced Series", "v5.0.0"), set()),
+        (("OpenEVSE", "Advanced Series", None), set()),
         (("Other", "ACChargePoint", None), set()),
     ],
 )
@@ -164,3 +180,46 @@ async def test_who_is_not_to_be_asked_for_much_is_asked_for_what_is_needed(stage
         if call["key"] == "MeterValuesSampledData"
     ]
     assert asked == "Current.Import,Power.Active.Import,Energy.Active.Import.Register,Voltage"
+
+
+OPENEVSE = ("OpenEVSE", "Advanced Series", "4.2.1")
+
+
+async def energies(stage: Stage, *values: float, unit: str = "Wh", every_s: float = 10.0) -> list[float | None]:
+    """Tell registers one after the other; return what they were taken for."""
+    reports: list[Report] = []
+    stage.conversation.listen(reports.append)
+    for register in values:
+        await stage.points[-1].measure([*sampled(L1=30.0), energy(register) | {"unit": unit}])
+        await stage.settle()
+        await asyncio.sleep(every_s)
+    return [report.register_wh for report in reports if isinstance(report, Measured)]
+
+
+@virtually
+async def test_who_means_kwh_by_wh_is_understood(stage: Stage) -> None:
+    await boots_as(stage, *OPENEVSE)
+    assert await energies(stage, 361, 361, 362, every_s=200.0) == [361_000, 361_000, 362_000]
+    assert (await energies(stage, 362.5, unit="kWh"))[-1] == 362_500
+
+
+@virtually
+async def test_who_meant_kwh_by_wh_once_and_means_wh_now_is_believed(stage: Stage) -> None:
+    await boots_as(stage, *OPENEVSE)
+    assert (await energies(stage, 361_000, *range(361_050, 361_500, 50)))[-3:] == [361_350, 361_400, 361_450]
+
+
+@virtually
+async def test_a_make_that_ends_transactions_at_0_a_and_outlives_a_pause_is_known_for_that(stage: Stage) -> None:
+    await boots_as(stage, "", "ACChargePoint")
+    charger = OcppCharger(stage.conversation, [Terminals(connector=1)], monotonic=stage.clock.monotonic)
+    events: list[ChargerEvent] = []
+    charger.listen(events.append)
+    await stage.points[-1].start()
+    for amps in (0, 10):
+        await charger.apply_limit(1, LimitOrder(amps=amps, fallback_a=0, validity_s=300))
+        await asyncio.sleep(90)
+    told = [event.gone for event in events if isinstance(event, QuirkShown)]
+    assert told == [False, True]
+    assert stage.conversation.known[Topic.ZERO].finding == ABLE
+    await charger.close()

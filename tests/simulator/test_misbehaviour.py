@@ -56,6 +56,19 @@ async def test_profiles_of_transactions_are_ignored_and_default_ones_obeyed(
     await site.until(lambda: site.truth.outlets[OUTLET].drawn[0] == 10.0)
 
 
+async def test_a_profile_that_lifts_a_pause_is_forgotten_and_the_next_one_obeyed(
+    central: CentralSystem, run_site: RunSite, one_point: OnePoint
+) -> None:
+    site = await begun(central, run_site, one_point(misbehaviour=Misbehaviour(forgets_limit_in_pause=True)))
+    outlet = site.truth.outlets[OUTLET]
+    assert await limit(central, (0, 0.0)) == "Accepted"
+    await site.until(lambda: outlet.offered_a == 0.0)
+    assert await limit(central, (0, 8.0)) == "Accepted"
+    await site.until(lambda: outlet.drawn[0] == 16.0)
+    assert await limit(central, (0, 8.0)) == "Accepted"
+    await site.until(lambda: outlet.drawn[0] == 8.0)
+
+
 async def test_profiles_are_refused_in_either_way(
     central: CentralSystem, run_site: RunSite, one_point: OnePoint
 ) -> None:

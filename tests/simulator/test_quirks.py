@@ -578,6 +578,19 @@ class TestMetering:
         assert unit is None
         assert value == pytest.approx(site.truth.outlets[OUTLET].register_wh / 1000.0, abs=0.1)
 
+    async def test_energy_may_be_in_whole_kwh_that_are_called_wh(
+        self, old: bool, central: CentralSystem, run_site: RunSite, odd: OnePoint
+    ) -> None:
+        site = await accepted(run_site, odd(energy=EnergyForm.WHOLE_KWH_AS_WH))
+        site.truth.outlets[OUTLET].register_wh = 361_900.0
+        site.plug(OUTLET, a_car())
+        await central.wait_for(with_samples(REGISTER))
+        assert {value for value, _ in await self.register(central)} <= {361.0, 362.0}
+        assert {unit for _, unit in await self.register(central)} == {"Wh"}
+        if old:
+            (start,) = [one for one in central.heard if begins(one)]
+            assert start.payload["meterStart"] == 361
+
     async def test_energy_may_be_in_wh_while_it_runs_and_in_kwh_at_the_end(
         self, old: bool, central: CentralSystem, run_site: RunSite, odd: OnePoint
     ) -> None:

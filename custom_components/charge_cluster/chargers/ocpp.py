@@ -55,6 +55,7 @@ from ..ocpp.experience import ABLE, UNABLE, Topic
 from ..ocpp.listeners import enlist
 from ..ocpp.operations import Operations
 from ..ocpp.protocols import UNPLUGGED
+from ..ocpp.quirks import Quirk as MakeQuirk
 from . import (
     Acquaintance,
     Booted,
@@ -160,6 +161,11 @@ class _Connector:
         if word == "SuspendedEV" and self.wanted and not self._was_offered(now):
             return VehicleState.WANTS
         return VehicleState.SATED if word in _CONTENT else VehicleState.UNKNOWN
+
+    @property
+    def charges(self) -> bool:
+        """Return whether the charger says that the vehicle may take current, and does."""
+        return self.status is not None and self.status.status == CHARGING
 
     @property
     def waits(self) -> bool:
@@ -297,6 +303,7 @@ class OcppCharger:
             afterwards=order.afterwards,
         )
         known.asking += 1
+        stood = not known.charges
         try:
             before = self._conversation.running_transaction(connector)
             outcome = await self._conversation.hold_limit(connector, wish)
@@ -307,6 +314,8 @@ class OcppCharger:
             known.asking -= 1
         if outcome is Outcome.ACCEPTED:
             known.promised(order, self._monotonic())
+            if stood and known.charges:
+                self._went_on(known)
             if known.transaction is not None and not known.may_be_resumed:
                 known.zero.held(order.amps, self._monotonic())
                 self._tell_quirks(known)
@@ -507,16 +516,21 @@ class OcppCharger:
                 self._tell(QuirkShown(connector=connector.terminals.connector, quirk=quirk, gone=not is_so))
 
     def _ends_at_zero(self, zero: ZeroWatch) -> bool:
-        """Return whether 0 A is known to end transactions: seen here, or at others of the model until it is not."""
+        """Return whether 0 A is known to end transactions: seen here, or of its model or make until it does not."""
         remembered = self._conversation.known[Topic.ZERO].finding
+        of_its_make = remembered is None and MakeQuirk.ZERO_ENDS_TRANSACTIONS in self._conversation.quirks
+        expected = remembered == UNABLE or of_its_make
         if zero.known and remembered != UNABLE:
             self._conversation.found_out(Topic.ZERO, UNABLE)
-        elif zero.outlived and remembered == UNABLE:
+        elif zero.outlived and expected:
             self._conversation.found_out(Topic.ZERO, ABLE)
-        return zero.known or (remembered == UNABLE and not zero.outlived)
+        return zero.known or (expected and not zero.outlived)
 
     def _take_status(self, connector: _Connector, status: StatusReported) -> None:
+        stood = not connector.charges
         connector.status = status
+        if stood and connector.charges:
+            self._went_on(connector)
         if status.status in _EMPTY:
             connector.flowing_a = 0.0
             connector.wanted = True
@@ -572,8 +586,13 @@ class OcppCharger:
 
     # -- what it does by itself ---------------------------------------------------------------------------------------
 
+    def _went_on(self, connector: _Connector) -> None:
+        """Send again what was promised to a vehicle that stood, where its charger forgets what it took meanwhile."""
+        if MakeQuirk.LIMIT_LOST_IN_PAUSE in self._conversation.quirks and connector.transaction is not None:
+            self._keep_promise(connector)
+
     def _keep_promise(self, connector: _Connector) -> None:
-        """Send what was promised to the idle connector now that there is a transaction to send it for."""
+        """Send what was promised once more, for as long as it holds: now there is something to send it for."""
         promise = connector.promise
         remaining_s = promise.until - self._monotonic() if promise is not None else 0.0
         if promise is not None and remaining_s > 1.0 and not connector.asking:
@@ -581,6 +600,7 @@ class OcppCharger:
                 amps=promise.order.amps,
                 fallback_a=promise.order.fallback_a,
                 validity_s=remaining_s,
+                phases=promise.order.phases,
                 afterwards=promise.order.afterwards,
             )
             self._spawn(self._offer(connector.terminals.connector, wish))

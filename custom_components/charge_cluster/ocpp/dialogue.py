@@ -46,7 +46,7 @@ from .profiles import ProfileDialect, TransactionKey
 from .protocols import (
     JournalUnavailable,
 )
-from .quirks import Quirk, quirks_of
+from .quirks import Quirk
 from .reading import security_event
 from .rivals import ReadHeld
 from .rpc import Action, CallFailed, CallNotSent, CallRefused, Compose, Late, Priority, RpcLink
@@ -255,7 +255,7 @@ class Dialogue(ABC):
     @property
     def quirks(self) -> frozenset[Quirk]:
         """Return what its make is known for."""
-        return quirks_of(self.device)
+        return self._standing.quirks
 
     @property
     def connectors(self) -> Mapping[int, ConnectorState]:

@@ -37,6 +37,9 @@ MAX_EXPONENT = 12
 
 BEGIN_CONTEXT = "Transaction.Begin"
 
+WATT_HOURS = "Wh"
+"""The unit of an energy that names none."""
+
 _PHASES = {"L1": 0, "L2": 1, "L3": 2, "L1-N": 0, "L2-N": 1, "L3-N": 2}
 _IGNORED_PHASES = frozenset({"N", "L1-L2", "L2-L3", "L3-L1"})
 
@@ -105,8 +108,11 @@ class Sample:
         return any(value is not None and value > 0 for value in told)
 
 
-def read_samples(values: tuple[JsonObject, ...]) -> list[Sample]:
-    """Read the meter values of a message, oldest first; values of the same moment become one sample."""
+def read_samples(values: tuple[JsonObject, ...], *, wh_means: str = WATT_HOURS) -> list[Sample]:
+    """Read the meter values of a message, oldest first; values of the same moment become one sample.
+
+    `wh_means` is the unit in which energies are that are told in Wh, or without a unit.
+    """
     samples: list[Sample] = []
     for value in values:
         stamped_at = read_stamp(value.get("timestamp"))
@@ -116,25 +122,25 @@ def read_samples(values: tuple[JsonObject, ...]) -> list[Sample]:
         if isinstance(sampled, dict):
             sampled = [sampled]
         if isinstance(sampled, list):
-            _read_into(samples[-1], sampled[:MAX_SAMPLED_VALUES])
+            _read_into(samples[-1], sampled[:MAX_SAMPLED_VALUES], wh_means)
     samples.sort(key=lambda sample: sample.stamped_at or math.inf)
     return samples
 
 
-def _read_into(sample: Sample, sampled: list[object]) -> None:
+def _read_into(sample: Sample, sampled: list[object], wh_means: str) -> None:
     later: list[JsonObject] = []
     for value in sampled:
         if not isinstance(value, dict):
             continue
         if value.get("context") == BEGIN_CONTEXT or value.get("location") == "Inlet":
-            _read_value(sample, value)
+            _read_value(sample, value, wh_means)
         else:
             later.append(value)
     for value in later:
-        _read_value(sample, value)
+        _read_value(sample, value, wh_means)
 
 
-def _read_value(sample: Sample, value: JsonObject) -> None:
+def _read_value(sample: Sample, value: JsonObject, wh_means: str) -> None:
     measurand = value.get("measurand")
     reader = _READERS.get(measurand if isinstance(measurand, str) else _DEFAULT_MEASURAND)
     if reader is None:
@@ -145,6 +151,8 @@ def _read_value(sample: Sample, value: JsonObject) -> None:
     if number is None or phase in _IGNORED_PHASES:
         return
     unit, multiplier = _unit(value)
+    if wh_means is not WATT_HOURS and reader is _read_energy and unit.strip().casefold() in {"", "wh"}:
+        unit = wh_means
     reader(sample, number * multiplier, unit, _PHASES.get(phase))
 
 
@@ -368,13 +376,19 @@ class EnergyRegister:
     BACKSTEP_WH = 10.0
     """Contexts round differently: a step back within this is none."""
     SLACK_WH = 100.0
-    """Coarse registers gather this much before they show it."""
+    """Of each value: the moments at which a charger reads its register and its clock differ."""
+    COARSEST_WH = 1000.0
+    """Registers in whole kWh gather this much before they show it."""
     MARGIN = 1.25
 
     def __init__(self) -> None:
         self._total_wh: float | None = None
         self._last_wh = 0.0
         self._at = 0.0
+        self._unshown_wh = 0.0
+        """What may have flowed since and was not shown yet; at most as much as the coarsest register gathers."""
+        self.implausible = 0
+        """How many values in a row showed more than the connector can deliver."""
 
     @property
     def total_wh(self) -> float | None:
@@ -396,7 +410,11 @@ class EnergyRegister:
             return self._total_wh
         restarted = register_wh < self._last_wh
         grown_wh = max(0.0, register_wh) if restarted else register_wh - self._last_wh
-        most_wh = rated_w * self.MARGIN * (at - self._at) / 3600 + self.SLACK_WH
-        self._total_wh += min(grown_wh, most_wh)
+        could_flow_wh = rated_w * self.MARGIN * (at - self._at) / 3600
+        most_wh = self._unshown_wh + could_flow_wh + self.SLACK_WH
+        self.implausible = 0 if grown_wh <= most_wh else self.implausible + 1
+        counted_wh = min(grown_wh, most_wh)
+        self._total_wh += counted_wh
+        self._unshown_wh = min(max(0.0, self._unshown_wh + could_flow_wh - counted_wh), self.COARSEST_WH)
         self._last_wh, self._at = register_wh, at
         return self._total_wh

@@ -23,13 +23,19 @@ from .conversation import (
 )
 from .experience import Experience, Forgetful, ModelMemory
 from .local_list import TokenPolicy
+from .metering import WATT_HOURS
 from .pacing import CalmLog
 from .protocols import Authoriser, Clock, TransactionJournal
+from .quirks import Quirk, quirks_of
 from .security.enrolment import Certifier
 from .times import ChargerClock
 from .transactions import TransactionBook
 
 _LOGGER = logging.getLogger(__name__)
+
+KILOWATT_HOURS = "kWh"
+UNLIKE_ITS_MAKE_AFTER = 3
+"""So many values of a register in a row that cannot be what its make means by Wh are no accident."""
 
 STATION = 0
 """The number of the charge point itself among its connectors."""
@@ -83,12 +89,35 @@ class Standing:
         self.station_interval_s: int | None = None
         """How often its own meter is to be told of; None: nobody asks for it."""
         self.listeners: list[Listener] = []
+        self._met = self.device
+        self._quirks: frozenset[Quirk] = frozenset()
+        """Of what it said it is when it was met."""
+        self._means_wh = False
         self._starting: Counter[int] = Counter()
         self._untold: dict[int, TransactionOpened] = {}
         self.log = CalmLog(_LOGGER, services.clock.monotonic)
         self.book = TransactionBook(
             lambda: services.charge_point_id(identity), services.journal, services.clock, self._transaction_changed
         )
+
+    @property
+    def quirks(self) -> frozenset[Quirk]:
+        """Return what its make is known for."""
+        if self._met is not self.device:
+            self._met, self._quirks, self._means_wh = self.device, quirks_of(self.device), False
+        return self._quirks
+
+    @property
+    def wh_means(self) -> str:
+        """Return the unit of energies that it tells in Wh; a make that is known to mean kWh may have mended that."""
+        if Quirk.KWH_AS_WH not in self.quirks or self._means_wh:
+            return WATT_HOURS
+        self._means_wh = any(state.register.implausible >= UNLIKE_ITS_MAKE_AFTER for state in self.connectors.values())
+        return WATT_HOURS if self._means_wh else KILOWATT_HOURS
+
+    def register_wh(self, told: int | None) -> int | None:
+        """Return a register in Wh that the start or the end of a transaction told without a unit (OCPP 1.6)."""
+        return told if told is None or self.wh_means == WATT_HOURS else 1000 * told
 
     def connector(self, number: int) -> ConnectorState:
         """Return the state of a connector, an empty one at first."""

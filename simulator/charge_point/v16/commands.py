@@ -184,7 +184,7 @@ def _set_profile(station: ChargePoint, payload: Payload) -> Reply:
     if refusal is not None:
         station.tally[f"refused: {refusal}"] += 1
         return _status("Rejected")
-    station.profiles.install(number, profile)
+    station.install(number, profile)
     return _status("Accepted")
 
 

@@ -55,7 +55,7 @@ def set_profile(station: ChargePoint, voice: Voice2, payload: Payload) -> Reply:
     if why is not None:
         station.tally[f"refused: {why}"] += 1
         return refusal(why)
-    station.profiles.install(number, profile, wording)
+    station.install(number, profile, wording)
     return status_reply("Accepted", lambda: voice.say_schedule(number))
 
 

@@ -32,6 +32,12 @@ class Quirk(StrEnum):
     """It is limited in watts, whatever it says of amps."""
     NEEDED_MEASURANDS_ONLY = "needed_measurands_only"
     """It accepts more measurands than are good for it: it is asked for those only that are needed."""
+    ZERO_ENDS_TRANSACTIONS = "zero_ends_transactions"
+    """It ends a transaction that is told 0 A instead of pausing."""
+    LIMIT_LOST_IN_PAUSE = "limit_lost_in_pause"
+    """It takes a limit while it is paused at 0 A and forgets it: the limit is sent again once it goes on."""
+    KWH_AS_WH = "kwh_as_wh"
+    """It means kWh where it tells its energy register in Wh, or without a unit."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

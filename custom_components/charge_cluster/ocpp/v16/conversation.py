@@ -6,6 +6,7 @@ What is the same in every version is in `ocpp.dialogue`.
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 from functools import partial
 from typing import override
 
@@ -150,6 +151,7 @@ class Conversation16(Dialogue, Commands16):
     async def _start_transaction(self, payload: JsonObject) -> JsonObject:
         self._spoke()
         notice = read_start(payload)
+        notice = replace(notice, meter_start_wh=self._standing.register_wh(notice.meter_start_wh))
         if notice.stamped_at is not None:
             self.charger_clock.saw(notice.stamped_at, self._clock.time())
         self._standing.begin_start(notice.connector)
@@ -180,13 +182,15 @@ class Conversation16(Dialogue, Commands16):
     async def _stop_transaction(self, payload: JsonObject) -> JsonObject:
         self._spoke()
         notice = read_stop(payload)
+        notice = replace(notice, meter_stop_wh=self._standing.register_wh(notice.meter_stop_wh))
         connector = self._book.connector_of(notice.transaction_id)
         try:
             await self._book.stop(notice)
         except JournalUnavailable:
             raise CallFault(ErrorCode.INTERNAL_ERROR, "the end could not be stored, send it again") from None
         if connector is not None:
-            self._news.record(connector, notice.transaction_id, read_samples(notice.values))
+            samples = read_samples(notice.values, wh_means=self._standing.wh_means)
+            self._news.record(connector, notice.transaction_id, samples)
         if notice.id_tag is None:
             return {}
         return {
@@ -198,7 +202,7 @@ class Conversation16(Dialogue, Commands16):
     def _meter_values(self, payload: JsonObject) -> JsonObject:
         self._spoke()
         notice = read_meter_values(payload)
-        samples = read_samples(notice.values)
+        samples = read_samples(notice.values, wh_means=self._standing.wh_means)
         if not samples:
             return {}
         arrived = self._clock.time()

@@ -316,7 +316,7 @@ class Conversation2(Dialogue, Commands2):
     def _meter_values(self, payload: JsonObject) -> JsonObject:
         self._spoke()
         notice = read_meter_values(payload)
-        samples = read_samples(notice.values)
+        samples = read_samples(notice.values, wh_means=self._standing.wh_means)
         if not samples:
             return {}
         arrived = self._clock.time()
@@ -344,7 +344,7 @@ class Conversation2(Dialogue, Commands2):
         arrived = self._clock.time()
         if notice.stamped_at is not None and not notice.offline:
             self.charger_clock.saw(notice.stamped_at, arrived)
-        samples = read_samples(notice.values)
+        samples = read_samples(notice.values, wh_means=self._standing.wh_means)
         evse = self._evse_of(notice)
         if evse is not None:
             self._follow(notice, evse, samples, arrived)
