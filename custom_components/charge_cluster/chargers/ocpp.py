@@ -21,7 +21,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from typing import Any
 
 from ..engine.model import VehicleState
@@ -54,55 +54,38 @@ from ..ocpp.conversation import (
 from ..ocpp.experience import ABLE, UNABLE, Topic
 from ..ocpp.listeners import enlist
 from ..ocpp.operations import Operations
-from ..ocpp.protocols import UNPLUGGED
 from ..ocpp.quirks import Quirk as MakeQuirk
 from . import (
     Acquaintance,
     Booted,
     ChargeNowAsked,
     ChargerEvent,
-    ChargerNoticed,
     ChargerOffline,
     ChargerSilent,
     ConnectorStatus,
     DeviceIdentity,
-    DrawSample,
-    ForAutomations,
-    HeldBack,
     LimitForm,
     LimitOrder,
     LimitOutcome,
-    NeedsTold,
-    OperationProgressed,
     OperationRefused,
     Quirk,
     QuirkShown,
     ReportEvent,
     StationReading,
-    TransactionStarted,
-    TransactionStopped,
     WentOffline,
     WentOnline,
+    ocpp_events as said,
 )
+from .ocpp_connector import CHARGING, EMPTY, PREPARING, WANTING, ConnectorMemory
 from .strangers import Strangers
-from .zero import Resumption, ZeroWatch
+from .zero import ZeroWatch
 
 _LOGGER = logging.getLogger(__name__)
 
-FLOWING_A = 1.0
-"""From here on current flows into a vehicle, whatever the status says."""
-UNWANTED_AFTER_S = 60.0
-"""A vehicle that is offered its minimum for so long and takes nothing does not want it."""
 START_AFTER_S = 5.0
 """A vehicle that stays in Preparing for so long is not going to start by itself."""
 START_AGAIN_AFTER_S = 45.0
 START_ATTEMPTS = 2
-PREPARING, CHARGING = "Preparing", "Charging"
-
-_WANTING = frozenset({PREPARING, "Charging", "SuspendedEVSE"})
-_CONTENT = frozenset({"SuspendedEV", "Finishing"})
-_EMPTY = frozenset({"Available", "Reserved"})
-_BROKEN = frozenset({"Faulted", "Unavailable"})
 
 _OUTCOMES = {
     Outcome.ACCEPTED: LimitOutcome.ACCEPTED,
@@ -110,100 +93,6 @@ _OUTCOMES = {
     Outcome.UNKNOWN: LimitOutcome.UNKNOWN,
     Outcome.NOT_SENT: LimitOutcome.NOT_SENT,
 }
-
-
-@dataclass(slots=True, kw_only=True)
-class _Promise:
-    """An order that was accepted, and how long it binds."""
-
-    order: LimitOrder
-    until: float
-    offered_since: float | None
-    """Since when at least the minimum was offered without a break."""
-
-
-class _Connector:
-    """What is remembered of one connector to tell its vehicle's state."""
-
-    def __init__(self, terminals: Terminals) -> None:
-        self.terminals = terminals
-        self.status: StatusReported | None = None
-        self.flowing_a = 0.0
-        self.wanted = True
-        """What the vehicle last showed by a word that is clear."""
-        self.promise: _Promise | None = None
-        self.transaction: TransactionOpened | None = None
-        self.asking = 0
-        """Orders under way."""
-        self.told: ConnectorStatus | None = None
-        self.sample: DrawSample | None = None
-        self.starting: asyncio.TimerHandle | None = None
-        self.attempts = 0
-        """To start the vehicle that is plugged in; a transaction uses them up."""
-        self.zero = ZeroWatch()
-        self.quirks: set[Quirk] = set()
-        """Those that were told."""
-        self.resumption = Resumption()
-
-    def vehicle(self, now: float) -> VehicleState:
-        """Return what is known of the vehicle."""
-        if self.status is None:
-            return VehicleState.WANTS if self.flowing_a >= FLOWING_A else VehicleState.UNKNOWN
-        word = self.status.status
-        if word in _BROKEN:
-            return VehicleState.FAULTED
-        if self.flowing_a >= FLOWING_A or word in _WANTING:
-            return VehicleState.WANTS
-        if word in _EMPTY:
-            return VehicleState.ABSENT
-        if self.resumption.wanted:
-            return VehicleState.WANTS
-        if word == "SuspendedEV" and self.wanted and not self._was_offered(now):
-            return VehicleState.WANTS
-        return VehicleState.SATED if word in _CONTENT else VehicleState.UNKNOWN
-
-    @property
-    def charges(self) -> bool:
-        """Return whether the charger says that the vehicle may take current, and does."""
-        return self.status is not None and self.status.status == CHARGING
-
-    @property
-    def waits(self) -> bool:
-        """Return whether a vehicle is plugged in and waits to be let in."""
-        return self.status is not None and self.status.status == PREPARING
-
-    @property
-    def may_be_resumed(self) -> bool:
-        """Return whether a vehicle whose transaction 0 A ended waits in one that nobody was let in by.
-
-        In OCPP 2.x another one may begin at once, since the cable is still plugged in.
-        """
-        unnamed = self.transaction is not None and self.transaction.id_tag is None
-        return unnamed and self.resumption.wanted
-
-    def _was_offered(self, now: float) -> bool:
-        """Return whether current was on offer long enough for the vehicle to take it."""
-        promise = self.promise
-        return (
-            promise is not None
-            and promise.offered_since is not None
-            and now < promise.until
-            and now - promise.offered_since >= UNWANTED_AFTER_S
-        )
-
-    def promised(self, order: LimitOrder, now: float) -> None:
-        """Note an order that the charger will keep."""
-        offered_since = None
-        if order.amps >= self.terminals.minimum_a and self.transaction is not None:
-            before = self.promise.offered_since if self.promise is not None and now < self.promise.until else None
-            offered_since = now if before is None else before
-        self.promise = _Promise(order=order, until=now + order.validity_s, offered_since=offered_since)
-
-    def cancel_start(self) -> None:
-        """Do not start it from here."""
-        if self.starting is not None:
-            self.starting.cancel()
-            self.starting = None
 
 
 class OcppCharger:
@@ -228,7 +117,7 @@ class OcppCharger:
         self._conversation = conversation
         self._start_tag = start_tag
         self._monotonic = monotonic
-        self._connectors = {terminals.connector: _Connector(terminals) for terminals in connectors}
+        self._connectors = {terminals.connector: ConnectorMemory(terminals) for terminals in connectors}
         self._strangers = Strangers(conversation, spawn=self._spawn, tell=self._tell, monotonic=monotonic)
         for terminals in connectors:
             conversation.describe(terminals)
@@ -284,7 +173,7 @@ class OcppCharger:
             if number in self._connectors:
                 self._connectors[number].terminals = terminals
             else:
-                self._connectors[number] = _Connector(terminals)
+                self._connectors[number] = ConnectorMemory(terminals)
                 for report in self._conversation.present_state():
                     if getattr(report, "connector", None) == number:
                         self._heard(report)
@@ -430,7 +319,7 @@ class OcppCharger:
             case Rebooted(device=device):
                 self._restarted(device)
             case Progressed() | Noticed():
-                self._tell(_for_automations(report))
+                self._tell(said.for_automations(report))
             case LimitAnsweredLate() | StationMeasured():
                 # The site heard UNKNOWN of a limit and goes on from there; the answer made the charger reachable again.
                 # What its own meter reads is for who listens to that.
@@ -453,9 +342,9 @@ class OcppCharger:
 
     def _pass_on(self, report: ChargingNeeds | LimitFromOutside | PriorityAsked) -> None:
         if isinstance(report, LimitFromOutside) and report.connector in {0, *self._connectors}:
-            self._tell(_held_back(report))
+            self._tell(said.held_back(report))
         elif isinstance(report, ChargingNeeds) and report.connector in self._connectors:
-            self._tell(_needs(report))
+            self._tell(said.needs(report))
         elif isinstance(report, PriorityAsked) and report.connector in self._connectors:
             self._tell(ChargeNowAsked(connector=report.connector, asked=report.asked))
 
@@ -467,14 +356,14 @@ class OcppCharger:
             self._strangers.heard_of(report)
 
     def _heard_of(
-        self, connector: _Connector, report: StatusReported | Measured | TransactionOpened | TransactionClosed
+        self, connector: ConnectorMemory, report: StatusReported | Measured | TransactionOpened | TransactionClosed
     ) -> None:
         match report:
             case StatusReported():
                 self._take_status(connector, report)
             case Measured():
                 connector.flowing_a = max(report.amps)
-                connector.sample = _draw_sample(report)
+                connector.sample = said.draw_sample(report)
                 self._tell_vehicle(connector)
                 self._tell(connector.sample)
             case TransactionOpened():
@@ -484,7 +373,7 @@ class OcppCharger:
                     connector.cancel_start()
                 if report.id_tag is not None:
                     connector.resumption.over()
-                self._tell(_started(report))
+                self._tell(said.started(report))
                 self._keep_promise(connector)
             case TransactionClosed():
                 if not report.late:
@@ -493,9 +382,9 @@ class OcppCharger:
                     connector.flowing_a = 0.0
                     # It was for this transaction: the next one would get a limit that nobody counts.
                     connector.promise = None
-                self._tell(_stopped(report))
+                self._tell(said.stopped(report))
 
-    def _look_at_end(self, connector: _Connector, closed: TransactionClosed) -> None:
+    def _look_at_end(self, connector: ConnectorMemory, closed: TransactionClosed) -> None:
         """See whether 0 A ended a transaction whose vehicle is still there."""
         opened = connector.transaction
         if closed.presumed or opened is None or not connector.zero.ended(closed.reason, self._monotonic()):
@@ -503,7 +392,7 @@ class OcppCharger:
         connector.resumption.begin(opened.id_tag or self._start_tag)
         self._tell_quirks(connector)
 
-    def _tell_quirks(self, connector: _Connector) -> None:
+    def _tell_quirks(self, connector: ConnectorMemory) -> None:
         """Tell how it treats limits where that is news."""
         shown = {
             Quirk.ZERO_ENDS_TRANSACTIONS: self._ends_at_zero(connector.zero),
@@ -526,17 +415,17 @@ class OcppCharger:
             self._conversation.found_out(Topic.ZERO, ABLE)
         return zero.known or (expected and not zero.outlived)
 
-    def _take_status(self, connector: _Connector, status: StatusReported) -> None:
+    def _take_status(self, connector: ConnectorMemory, status: StatusReported) -> None:
         stood = not connector.charges
         connector.status = status
         if stood and connector.charges:
             self._went_on(connector)
-        if status.status in _EMPTY:
+        if status.status in EMPTY:
             connector.flowing_a = 0.0
             connector.wanted = True
             connector.attempts = 0
             connector.resumption.over()
-        elif status.status in _WANTING:
+        elif status.status in WANTING:
             connector.wanted = True
             if status.status == CHARGING:
                 connector.resumption.over()
@@ -548,7 +437,7 @@ class OcppCharger:
         elif connector.starting is None:
             self._start_later(connector, START_AFTER_S)
 
-    def _tell_vehicle(self, connector: _Connector) -> None:
+    def _tell_vehicle(self, connector: ConnectorMemory) -> None:
         vehicle = connector.vehicle(self._monotonic())
         if vehicle is VehicleState.SATED:
             connector.wanted = False
@@ -573,7 +462,7 @@ class OcppCharger:
             if connector.sample is not None:
                 events.append(connector.sample)
             if connector.transaction is not None:
-                events.append(_started(connector.transaction, resumed=True))
+                events.append(said.started(connector.transaction, resumed=True))
             events.extend(
                 QuirkShown(connector=connector.terminals.connector, quirk=quirk) for quirk in sorted(connector.quirks)
             )
@@ -586,12 +475,12 @@ class OcppCharger:
 
     # -- what it does by itself ---------------------------------------------------------------------------------------
 
-    def _went_on(self, connector: _Connector) -> None:
+    def _went_on(self, connector: ConnectorMemory) -> None:
         """Send again what was promised to a vehicle that stood, where its charger forgets what it took meanwhile."""
         if MakeQuirk.LIMIT_LOST_IN_PAUSE in self._conversation.quirks and connector.transaction is not None:
             self._keep_promise(connector)
 
-    def _keep_promise(self, connector: _Connector) -> None:
+    def _keep_promise(self, connector: ConnectorMemory) -> None:
         """Send what was promised once more, for as long as it holds: now there is something to send it for."""
         promise = connector.promise
         remaining_s = promise.until - self._monotonic() if promise is not None else 0.0
@@ -608,12 +497,12 @@ class OcppCharger:
     async def _offer(self, connector: int, wish: LimitWish) -> None:
         await self._conversation.hold_limit(connector, wish)
 
-    def _start_later(self, connector: _Connector, delay_s: float) -> None:
+    def _start_later(self, connector: ConnectorMemory, delay_s: float) -> None:
         connector.cancel_start()
         if self._start_tag is not None and connector.attempts < START_ATTEMPTS:
             connector.starting = asyncio.get_running_loop().call_later(delay_s, self._start_now, connector)
 
-    def _start_now(self, connector: _Connector) -> None:
+    def _start_now(self, connector: ConnectorMemory) -> None:
         connector.starting = None
         transaction = connector.transaction
         # In OCPP 2.x a transaction may begin as a cable is plugged in: nobody has been let in to charge by that.
@@ -625,7 +514,7 @@ class OcppCharger:
             self._spawn(self._start_quietly(connector.terminals.connector, self._start_tag))
         self._start_later(connector, START_AGAIN_AFTER_S)
 
-    def _resume(self, connector: _Connector) -> None:
+    def _resume(self, connector: ConnectorMemory) -> None:
         """Start a transaction again that 0 A ended, now that there is current for it."""
         tag = connector.resumption.attempt(self._monotonic()) if self.online else None
         if tag is not None:
@@ -652,79 +541,3 @@ async def _carried_out(work: Coroutine[Any, Any, None]) -> None:
         raise ChargerOffline from failure
     except Refused as refusal:
         raise OperationRefused(refusal.answer) from refusal
-
-
-def _for_automations(report: Progressed | Noticed) -> ForAutomations:
-    if isinstance(report, Progressed):
-        return OperationProgressed(what=report.what, status=report.status, request_id=report.request_id)
-    return ChargerNoticed(
-        what=report.what,
-        name=report.name,
-        value=report.value,
-        details=report.details,
-        monitor_id=report.monitor_id,
-        cleared=report.cleared,
-        at=report.at,
-    )
-
-
-def _started(opened: TransactionOpened, *, resumed: bool | None = None) -> TransactionStarted:
-    return TransactionStarted(
-        connector=opened.connector,
-        transaction_id=str(opened.transaction_id),
-        id_tag=opened.id_tag,
-        meter_start_wh=opened.meter_start_wh,
-        started_at=opened.started_at,
-        resumed=opened.resumed if resumed is None else resumed,
-    )
-
-
-def _stopped(closed: TransactionClosed) -> TransactionStopped:
-    return TransactionStopped(
-        connector=closed.connector,
-        transaction_id=str(closed.transaction_id),
-        meter_start_wh=closed.meter_start_wh,
-        meter_stop_wh=closed.meter_stop_wh,
-        stopped_at=closed.stopped_at,
-        reason=closed.reason,
-        vehicle_left=closed.reason == UNPLUGGED,
-        presumed=closed.presumed,
-        late=closed.late,
-    )
-
-
-def _needs(told: ChargingNeeds) -> NeedsTold:
-    return NeedsTold(
-        connector=told.connector,
-        departure_at=told.departure_at,
-        energy_wh=told.energy_wh,
-        least_a=told.least_a,
-        most_a=told.most_a,
-        phases=told.phases,
-        soc_percent=told.soc_percent,
-    )
-
-
-def _held_back(told: LimitFromOutside) -> HeldBack:
-    return HeldBack(
-        connector=told.connector,
-        source=told.source,
-        limit_a=told.limit_a,
-        limit_w=told.limit_w,
-        ended=told.ended,
-    )
-
-
-def _draw_sample(measured: Measured) -> DrawSample:
-    return DrawSample(
-        connector=measured.connector,
-        amps=measured.amps,
-        measured_at=measured.at,
-        power_w=measured.power_w,
-        energy_wh=measured.energy_wh,
-        register_wh=measured.register_wh,
-        voltage_v=measured.voltage_v,
-        temperature_c=measured.temperature_c,
-        soc_percent=measured.soc_percent,
-        offered_a=measured.offered_a,
-    )
