@@ -36,6 +36,7 @@ from .conversation import (
 )
 from .experience import ABLE, UNABLE, Experience, Known, Topic
 from .frames import JsonObject
+from .key_giving import KeyGiver
 from .limits import Limits
 from .listeners import enlist
 from .local_list import TokenPolicy
@@ -118,6 +119,7 @@ class Dialogue(ABC):
             monotonic=services.clock.monotonic,
             log=self._standing.log,
         )
+        self._keys = KeyGiver(identity, self._standing, self._take_key)
         self._security_actions = {
             "SignCertificate": Action(self.enrolment.asked),
         }
@@ -349,15 +351,7 @@ class Dialogue(ABC):
         """Have it use another key. Raises NotReachable: it was not even asked."""
         if not self.online:
             raise NotReachable(self.identity)
-        try:
-            taken, after_restart = await self._take_key(key)
-        except CallNotSent:
-            raise NotReachable(self.identity) from None
-        except CallFailed:
-            return KeyOutcome.UNKNOWN
-        if not taken:
-            return KeyOutcome.REFUSED
-        return KeyOutcome.TAKEN_AFTER_RESTART if after_restart else KeyOutcome.TAKEN
+        return await self._keys.change(key)
 
     async def request_certificate(self) -> None:
         """Have it ask for a certificate of its own. Raises NotReachable, Refused."""
@@ -413,9 +407,9 @@ class Dialogue(ABC):
 
     def provision_key(self, key: str, done: Callable[[], None]) -> None:
         """Give the charger a new key as soon as it is set up; `done` is called when it took it."""
-        self._standing.key_to_provision = (key, done)
+        self._keys.provision(key, done)
         if self._set_up_for_boot == self._boots and self.online:
-            self._spawn("key", self._give_key)
+            self._spawn("key", self._keys.give)
 
     def keep_tokens(self, policy: TokenPolicy | None) -> None:
         """Say what it is to decide without us, soon and after each restart of it; None: that is left alone."""
@@ -511,8 +505,7 @@ class Dialogue(ABC):
                     if self._standing.station_interval_s is not None:
                         await self._configure_station(self._standing.station_interval_s)
                     self._set_up_for_boot = boot
-                if self._standing.key_to_provision is not None:
-                    await self._give_key()
+                await self._keys.give()
             except CallFailed as failure:
                 self._log.warning("%s could not be set up: %s", self._identity, type(failure).__name__)
 
@@ -543,21 +536,6 @@ class Dialogue(ABC):
             return
         for connector in sorted(self._book.running):
             await self._trigger_values(connector)
-
-    async def _give_key(self) -> None:
-        if self._standing.key_to_provision is None:
-            return
-        key, done = self._standing.key_to_provision
-        try:
-            taken, restart_needed = await self._take_key(key)
-        except CallFailed:
-            return
-        if not taken:
-            self._log.warning("%s does not take a key", self._identity)
-            return
-        self._standing.key_to_provision = None
-        if not restart_needed:
-            done()
 
     async def _restore(self) -> None:
         try:

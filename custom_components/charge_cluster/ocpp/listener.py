@@ -31,6 +31,7 @@ from .quirks import known_quirks
 from .rpc import INBOUND_BURST, INBOUND_RATE_PER_S, LOGGER as FRAMES_LOGGER, RpcLink
 from .security.enrolment import Certifier
 from .security.peer import read_peer_certificate
+from .shut_out import ShutOut
 from .standing import Services, WantedSettings
 from .versions import Agreed
 from .waiting_room import Guest, Newcomer
@@ -122,15 +123,6 @@ class _Connection:
     unread_since: float | None = None
 
 
-@dataclass(slots=True)
-class _ShutOut:
-    """A charge point that is refused for a while, to see what it does by itself."""
-
-    until: float
-    """Monotonic seconds."""
-    knocks: int = 0
-
-
 class CentralSystem:
     """Listens for charge points and keeps their conversations."""
 
@@ -181,7 +173,7 @@ class CentralSystem:
         self._strangers = AllowancePerAddress(rate_per_s=STRANGER_RATE_PER_S, burst=STRANGER_BURST)
         self._turned_away: OrderedDict[str, Admission] = OrderedDict()
         self._keys: dict[str, str] = {}
-        self._shut_out: dict[str, _ShutOut] = {}
+        self._shut_out = ShutOut(clock.monotonic)
         self._log = CalmLog(_LOGGER, clock.monotonic)
         self._link_logs = CalmLogPerName(FRAMES_LOGGER, clock.monotonic)
         self._failures = AllowancePerAddress(rate_per_s=FAILURES_PER_S, burst=FAILURES_BURST)
@@ -353,28 +345,14 @@ class CentralSystem:
 
     def shut_out(self, identity: str, for_s: float) -> None:
         """Hang up on a charge point and refuse it for so long; 0: it may come in again."""
-        if for_s <= 0.0:
-            self._shut_out.pop(identity, None)
-            return
-        self._shut_out[identity] = _ShutOut(self._clock.monotonic() + for_s)
+        self._shut_out.shut(identity, for_s)
         connection = self._connections.get(identity)
-        if connection is not None:
+        if connection is not None and for_s > 0.0:
             self._hang_up(connection, WSCloseCode.GOING_AWAY)
 
     def knocks(self, identity: str) -> int:
         """Return how often a charge point has come since it was shut out."""
-        shut = self._shut_out.get(identity)
-        return 0 if shut is None else shut.knocks
-
-    def _is_shut_out(self, identity: str) -> bool:
-        shut = self._shut_out.get(identity)
-        if shut is None:
-            return False
-        if self._clock.monotonic() >= shut.until:
-            del self._shut_out[identity]
-            return False
-        shut.knocks += 1
-        return True
+        return self._shut_out.knocks(identity)
 
     # -- the door -----------------------------------------------------------------------------------------------------
 
@@ -418,7 +396,7 @@ class CentralSystem:
                 headers={"WWW-Authenticate": 'Basic realm="OCPP"'} if REFUSALS[admission] == UNAUTHORISED else None,
                 text=admission.value,
             )
-        if self._is_shut_out(who.identity) or self._full(who, admission):
+        if self._shut_out.refuses(who.identity) or self._full(who, admission):
             return web.Response(status=503, headers={"Retry-After": "60"})
         return await self._seat(request, who, brought, admission)
 
