@@ -130,7 +130,8 @@ async def test_the_door_repeats_nothing_and_logs_little(
         assert b"SECRET" not in heard + await reader.read(2000)
         writer.close()
     lines = [record for record in caplog.records if record.levelno >= logging.INFO]
-    assert len(lines) <= 6
+    # What asyncio says of a machine that is busy is nobody's here.
+    assert len([line for line in lines if line.name != "asyncio"]) <= 6
     assert not [line for line in lines if line.exc_info or "SECRET" in line.getMessage()]
 
 
