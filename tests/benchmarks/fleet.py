@@ -38,7 +38,7 @@ MANAGED = "all managed"
 SHARED = "all have their share"
 """Every vehicle was seen to draw and was given more than the minimum; until then it charges with that."""
 CAUSES_TOLD = 3
-PROBED_EVERY_S = 0.05
+PROBED_EVERY_S = 1.0
 """Seldom enough that looking costs nothing to speak of; what holds the loop is noted whenever it does."""
 SPARE_A = 4.0
 """For each connector: nobody is held back by the supply."""
@@ -274,7 +274,9 @@ async def _live(folder: Path, size: Size, extent: Extent) -> Trial:
             meter_port=meter_port,
             connectors=size.connectors,
         )
-        async with home_assistant(folder, site, benchmark=NAME, sampled_every_s=PROBED_EVERY_S) as home:
+        async with home_assistant(
+            folder, site, benchmark=NAME, sampled_every_s=PROBED_EVERY_S, second_life=True
+        ) as home:
             trial.empty_mb = home.rss_mb()
             say(f"{NAME}: {size}: all dial in")
             dial = {"ask": "dial", "port": ocpp_port, "identities": identities, "connectors": size.connectors}
