@@ -162,3 +162,17 @@ def test_the_belief_of_a_jump_goes_on_when_cars_report_one_after_the_other_how_t
     # Each may have come down before the meter was read or after it: what lies between is no second jump.
     load = scene.shown(JUMPED_A + LESS_A + 2 * AT_A, 29.0, now=29.7)
     assert load.believed == scene.memory.settled == all_phases(JUMPED_A)
+
+
+@pytest.mark.parametrize("steps", [True, False])
+def test_a_meter_that_repeats_itself_is_caught_by_the_step_of_one_while_the_others_stand_still(steps: bool) -> None:
+    scene = Scene()
+    for second in range(21, 61):
+        if steps and second == 31:
+            scene.told("a", LESS_A, float(second))
+        if second % 10 == 0:
+            scene.drew("a", LESS_A if steps and second > 31 else AT_A, float(second))
+            scene.drew("b", AT_A, float(second))
+            scene.drew("steady", AT_A, float(second))
+        scene.shown(BASE_A + 3 * AT_A, float(second))
+    assert scene.memory.stuck is steps

@@ -228,14 +228,14 @@ def test_unknown_rotation_is_drawn_somewhere_but_on_no_phase_for_sure() -> None:
     bound = guard.went_online(guard.unknown_bound(unknown), unknown, 0.0)
     bound = guard.measured(bound, unknown, (10.0, 0.0, 0.0), 1.0, 1.0)
     assert bound.draws[-1].amps == (10.0, 10.0, 10.0)
-    assert guard.least_at(bound, 1.5) == (0.0, 0.0, 0.0)
+    assert guard.drawn_at(bound, unknown, 1.5)[0] == (0.0, 0.0, 0.0)
 
 
 def test_what_was_drawn_between_two_samples_lies_between_them() -> None:
     bound = online(20.0, now=-60.0)
     bound = guard.measured(bound, CONNECTOR, all_phases(18.0), 0.0, 0.0)
     bound = guard.measured(bound, CONNECTOR, all_phases(16.0), 10.0, 10.0)
-    assert guard.least_at(bound, 5.0) == (16.0, 16.0, 16.0)
+    assert guard.drawn_at(bound, CONNECTOR, 5.0)[0] == (16.0, 16.0, 16.0)
     assert guard.most_at(bound, CONNECTOR, 5.0) == (18.0, 18.0, 18.0)
 
 
@@ -244,20 +244,20 @@ def test_a_raise_between_two_samples_may_have_been_followed_by_then() -> None:
     bound = guard.accepted(guard.sent(bound, 20.0, 1.0), 20.0, 1.0, 31.0)
     bound = guard.measured(bound, CONNECTOR, all_phases(10.0), 5.0, 5.0)
     assert guard.most_at(bound, CONNECTOR, 4.0) == (20.0, 20.0, 20.0)
-    assert guard.least_at(bound, 4.0) == (10.0, 10.0, 10.0)
+    assert guard.drawn_at(bound, CONNECTOR, 4.0)[0] == (10.0, 10.0, 10.0)
 
 
 def test_a_reduction_that_nobody_has_measured_since_may_have_been_followed_at_once() -> None:
     bound = guard.measured(online(20.0, now=-60.0), CONNECTOR, all_phases(20.0), 0.0, 0.0)
     bound = guard.sent(bound, 8.0, 1.0)
-    assert guard.least_at(bound, 2.0) == (8.0, 8.0, 8.0)
+    assert guard.drawn_at(bound, CONNECTOR, 2.0)[0] == (8.0, 8.0, 8.0)
     seen = guard.measured(bound, CONNECTOR, all_phases(20.0), 3.0, 3.0)
-    assert guard.least_at(seen, 2.0) == (20.0, 20.0, 20.0)
+    assert guard.drawn_at(seen, CONNECTOR, 2.0)[0] == (20.0, 20.0, 20.0)
 
 
 def test_an_old_sample_says_nothing_of_now() -> None:
     bound = guard.measured(online(20.0), CONNECTOR, all_phases(20.0), 1.0, 1.0)
-    assert guard.least_at(bound, 2.0 + HISTORY_S) == (0.0, 0.0, 0.0)
+    assert guard.drawn_at(bound, CONNECTOR, 2.0 + HISTORY_S)[0] == (0.0, 0.0, 0.0)
 
 
 def test_a_flood_of_samples_costs_bounded_memory() -> None:

@@ -11,7 +11,7 @@ import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, comes_down, least_at, most_at, told_at_most_a
+from .guard import CAR_SETTLING_S, HISTORY_S, DrawBound, comes_down, drawn_at, most_at, told_at_most_a
 from .model import NO_AMPS, PHASES, Connector, MeterReading, MeterScope, PhaseAmps, plus
 
 JUMP_A = 2.0
@@ -97,8 +97,7 @@ def base_interval(reading: MeterReading, below: Iterable[tuple[Connector, DrawBo
     for connector, bound in below:
         if bound.held_a <= 0.0 and not bound.draws:
             continue
-        l1, l2, l3 = least_at(bound, at)
-        m1, m2, m3 = most_at(bound, connector, at)
+        (l1, l2, l3), (m1, m2, m3) = drawn_at(bound, connector, at)
         high1 -= l1
         high2 -= l2
         high3 -= l3
@@ -351,16 +350,40 @@ def _repeats_itself(memory: BaseMemory, below: Sequence[tuple[Connector, DrawBou
     until = min(newest.measured_at, last_seen)
     if until - first.measured_at < CAR_SETTLING_S:
         return False
-    if not any(_moved_since(bound, first.measured_at) for _, bound in below):
+    return _stepped(below, first.measured_at, until)
+
+
+def _stepped(below: Sequence[tuple[Connector, DrawBound]], since: float, until: float) -> bool:
+    """Return whether our vehicles provably stepped between two times."""
+    doubtful = [pair for pair in below if not _stood_still(pair[1], since, until)]
+    if not any(_moved_since(bound, since) for _, bound in doubtful):
         return False
     rose, fell = [0.0, 0.0, 0.0], [0.0, 0.0, 0.0]
-    for connector, bound in below:
-        least_then, most_then = least_at(bound, first.measured_at), most_at(bound, connector, first.measured_at)
-        least_now, most_now = least_at(bound, until), most_at(bound, connector, until)
+    for connector, bound in doubtful:
+        least_then, most_then = drawn_at(bound, connector, since)
+        least_now, most_now = drawn_at(bound, connector, until)
         for phase in PHASES:
             rose[phase] += least_now[phase] - most_then[phase]
             fell[phase] += least_then[phase] - most_now[phase]
     return max(*rose, *fell) >= KNOWN_STEP_A
+
+
+def _stood_still(bound: DrawBound, since: float, until: float) -> bool:
+    """Return whether a connector surely drew the same at two times: it was measured around both, and told nothing.
+
+    It is then neither a step nor a doubt about one, as both of its bounds are what was measured.
+    """
+    draws = bound.draws
+    if not draws or draws[-1].at <= until:
+        return False
+    amps = draws[-1].amps
+    for draw in reversed(draws):
+        if draw.amps != amps or draw.least != amps:
+            return False
+        if draw.at <= since:
+            told_at = bound.orders[-1].at if bound.orders else -math.inf
+            return told_at < draw.at - bound.follows_within_s and until - draw.at <= HISTORY_S
+    return False
 
 
 def _moved_since(bound: DrawBound, at: float) -> bool:

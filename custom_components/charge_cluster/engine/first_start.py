@@ -63,4 +63,5 @@ def observe(start: FirstStart, connector: Connector, bound: DrawBound, since: fl
 
 def first_offer(connector: Connector) -> float:
     """Return what a vehicle is offered first: enough to begin on any number of phases."""
-    return current_above(connector, max(connector.minimum_a, connector.minimum_single_phase_a or 0.0))
+    least, single = connector.minimum_a, connector.minimum_single_phase_a
+    return current_above(connector, least if single is None else max(least, single))

@@ -515,9 +515,18 @@ def tolerated_a(limit: float) -> float:
     return limit + max(2 * MEASURING_TOLERANCE_A, 2 * MEASURING_TOLERANCE * limit)
 
 
-def least_at(bound: DrawBound, at: float) -> PhaseAmps:
-    """Return the least that the connector can have drawn at a time, by its measurements and orders around it."""
+def drawn_at(bound: DrawBound, connector: Connector, at: float) -> tuple[PhaseAmps, PhaseAmps]:
+    """Return the least and the most that the connector can have drawn at a time, by what is known around it."""
     before, after = _draws_around(bound, at)
+    return _least_between(bound, before, after, at), _most_between(bound, connector, before, after, at)
+
+
+def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
+    """Return the most that the connector can have drawn at a time."""
+    return _most_between(bound, connector, *_draws_around(bound, at), at)
+
+
+def _least_between(bound: DrawBound, before: Draw | None, after: Draw | None, at: float) -> PhaseAmps:
     if before is None or at - before.at > HISTORY_S:
         return NO_AMPS
     orders = bound.orders
@@ -557,9 +566,9 @@ def _only_reduced(bound: DrawBound, since: float, until: float) -> bool:
     return all(later <= earlier for earlier, later in pairwise(amps))
 
 
-def most_at(bound: DrawBound, connector: Connector, at: float) -> PhaseAmps:
-    """Return the most that the connector can have drawn at a time."""
-    before, after = _draws_around(bound, at)
+def _most_between(
+    bound: DrawBound, connector: Connector, before: Draw | None, after: Draw | None, at: float
+) -> PhaseAmps:
     if before is not None and after is not None:
         # Between two samples with no order to more, it drew no more than the larger of them and its settled limit.
         orders, since = bound.orders, before.at - bound.follows_within_s

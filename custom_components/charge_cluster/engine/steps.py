@@ -40,6 +40,8 @@ def current_below(connector: Connector, amps: float) -> float:
 
 def current_above(connector: Connector, amps: float) -> float:
     """Return the lowest current that the charger of a connector knows and that is not below `amps`."""
+    if connector.steps_a is None:
+        return whole_steps_above(amps, connector.step_a)
     return known_above(amps, connector.step_a, connector.steps_a)
 
 
