@@ -5,7 +5,6 @@ and outlives the unloading of an entry: Home Assistant reloads entries by itself
 """
 
 import asyncio
-import gc
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -18,7 +17,6 @@ from homeassistant.exceptions import ConfigEntryError, ConfigEntryNotReady
 from homeassistant.helpers import issue_registry as ir
 from homeassistant.helpers.device_registry import AnyDeviceEntry
 from homeassistant.helpers.dispatcher import async_dispatcher_connect
-from homeassistant.helpers.start import async_at_started
 from homeassistant.helpers.typing import ConfigType
 from homeassistant.util import dt as dt_util
 from homeassistant.util.hass_dict import HassKey
@@ -30,6 +28,7 @@ from .configuration import site_settings
 from .const import DOMAIN, ENTRY_VERSION, PLATFORMS, RELEASE_GRACE_S, Key, SubentryType
 from .coordinator import ChargeClusterConfigEntry, SiteCoordinator, SiteRuntime, WishBook, refused_issue_id, subjects_of
 from .engine.topology import TopologyError
+from .garbage import async_keep_collections_short
 from .host_clock import HostClock
 from .meters.entity import entity_meters
 from .newcomers import discover_again, watch_newcomers, watch_satellites
@@ -71,20 +70,15 @@ async def async_setup(hass: HomeAssistant, config: ConfigType) -> bool:
 
     async_dispatcher_connect(hass, signal_discovered_config_entry_removed(DOMAIN), ignored_no_more)
     hass.bus.async_listen_once(EVENT_HOMEASSISTANT_STOP, partial(_close, hass))
-    async_at_started(hass, _keep_collections_short)
+    async_keep_collections_short(hass, partial(_charge_points_online, hass))
     return True
 
 
 @callback
-def _keep_collections_short(_hass: HomeAssistant) -> None:
-    """Leave what Home Assistant has loaded out of garbage collections.
-
-    A full collection looks at each of these several hundred thousand objects and holds the event loop for half a second
-    and more: an order for less current waits so long. They last as long as the process. What is no longer referred to
-    is still freed at once; only circles that are garbage at this moment stay. Once in a process is enough.
-    """
-    if not gc.get_freeze_count():
-        gc.freeze()
+def _charge_points_online(hass: HomeAssistant) -> int:
+    """Return how many charge points of all sites are connected."""
+    entries: list[ChargeClusterConfigEntry] = hass.config_entries.async_loaded_entries(DOMAIN)
+    return sum(point.online for entry in entries for point in entry.runtime_data.site.charge_points.values())
 
 
 async def _close(hass: HomeAssistant, _event: Event) -> None:
