@@ -133,9 +133,18 @@ class SubjectEntity[ViewT](Entity):
         attributes = None if self._shows.attributes_fn is None else self._shows.attributes_fn(view)
         return _Shown(True, self._shows.value_fn(view), attributes)
 
+    def _is_shown(self) -> bool:
+        """Return whether all that it has to show, which is a value, is shown already: most often it is."""
+        view, shown, shows = self.picture(), self._shown, self._shows
+        if view is None or not (shows.available_fn or self.believable)(view):
+            return not shown.available
+        return bool(shown.available and shows.value_fn(view) == shown.value)
+
     @callback
     def _changed(self) -> None:
         """Write what changed, now or in its time."""
+        if self._shows.attributes_fn is None and self._is_shown():
+            return
         new = self._look()
         if new == self._shown:
             return

@@ -441,18 +441,15 @@ class OcppCharger:
         vehicle = connector.vehicle(self._monotonic())
         if vehicle is VehicleState.SATED:
             connector.wanted = False
-        status = connector.status
+        status, told = connector.status, connector.told
         if status is None and vehicle is VehicleState.UNKNOWN:
             return
-        event = ConnectorStatus(
-            connector=connector.terminals.connector,
-            vehicle=vehicle,
-            status=status.status if status is not None else "Unknown",
-            error=status.error if status is not None else None,
-        )
-        if event != connector.told:
-            connector.told = event
-            self._tell(event)
+        word, error = ("Unknown", None) if status is None else (status.status, status.error)
+        if told is not None and told.vehicle is vehicle and told.status == word and told.error == error:
+            return
+        number = connector.terminals.connector
+        connector.told = ConnectorStatus(connector=number, vehicle=vehicle, status=word, error=error)
+        self._tell(connector.told)
 
     def _present_state(self) -> list[ChargerEvent]:
         events: list[ChargerEvent] = [WentOnline() if self.online else WentOffline()]

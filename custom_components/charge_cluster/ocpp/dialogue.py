@@ -556,9 +556,12 @@ class Dialogue(ABC):
             return
 
     def _end_stale_transactions(self, now: float) -> None:
-        for connector, running in list(self._book.running.items()):
-            state = self.connectors.get(connector)
-            if not self.online or state is None or state.status is None or state.status.status != "Available":
+        standing = self._standing
+        if not standing.book.running:
+            return
+        for connector, running in list(standing.book.running.items()):
+            state = standing.connectors.get(connector)
+            if state is None or state.status is None or state.status.status != "Available" or not self.online:
                 continue
             drawing = state.measured is not None and max(state.measured.amps) >= DRAWING_A
             silent_s = self._clock.time() - running.seen_at

@@ -343,8 +343,8 @@ class Limits:
 
     @property
     def _abilities(self) -> ProfileAbilities:
-        said = self._dialect.abilities
-        return said if self._is_unlike_its_make else begun_with(said, self._quirks())
+        said, quirks = self._dialect.abilities, self._quirks()
+        return begun_with(said, quirks) if quirks and not self._is_unlike_its_make else said
 
     # -- forms --------------------------------------------------------------------------------------------------------
 

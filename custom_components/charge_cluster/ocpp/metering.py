@@ -59,6 +59,9 @@ _SCALES = {
     "%": 1.0,
 }
 
+_SCALES_AS_WRITTEN = {"A": 1.0, "V": 1.0, "W": 1.0, "kW": 1000.0, "Wh": 1.0, "kWh": 1000.0, "Percent": 1.0}
+"""As the specification writes them, which is what most chargers do."""
+
 
 @dataclass(slots=True, kw_only=True)
 class Sample:
@@ -150,21 +153,25 @@ def _read_value(sample: Sample, value: JsonObject, wh_means: str) -> None:
     phase = raw_phase.strip().upper() if isinstance(raw_phase, str) else ""
     if number is None or phase in _IGNORED_PHASES:
         return
-    unit, multiplier = _unit(value)
+    unit, measure = value.get("unit"), value.get("unitOfMeasure")
+    if measure is not None:
+        unit, multiplier = _unit(value, measure)
+        number *= multiplier
+    if not isinstance(unit, str):
+        unit = ""
     if wh_means is not WATT_HOURS and reader is _read_energy and unit.strip().casefold() in {"", "wh"}:
         unit = wh_means
-    reader(sample, number * multiplier, unit, _PHASES.get(phase))
+    reader(sample, number, unit, _PHASES.get(phase))
 
 
-def _unit(value: JsonObject) -> tuple[str, float]:
+def _unit(value: JsonObject, measure: object) -> tuple[object, float]:
     """Return the unit of a value, and what to multiply it with (OCPP 2.x)."""
     unit, exponent = value.get("unit"), None
-    measure = value.get("unitOfMeasure")
     if isinstance(measure, dict):
         unit, exponent = measure.get("unit", unit), _number(measure.get("multiplier"))
     if exponent is None or abs(exponent) > MAX_EXPONENT:
         exponent = 0.0
-    return unit if isinstance(unit, str) else "", 10.0 ** round(exponent)
+    return unit, 10.0 ** round(exponent)
 
 
 def _number(raw: object) -> float | None:
@@ -180,7 +187,8 @@ def _number(raw: object) -> float | None:
 
 
 def _scale(unit: str) -> float:
-    return _SCALES.get(unit.strip().casefold(), 1.0)
+    known = _SCALES_AS_WRITTEN.get(unit)
+    return _SCALES.get(unit.strip().casefold(), 1.0) if known is None else known
 
 
 def _read_current(sample: Sample, number: float, unit: str, phase: int | None) -> None:

@@ -67,31 +67,42 @@ class ChargerClock:
         """Believe that it has our time."""
         self._seen: deque[tuple[float, float]] = deque(maxlen=CONSIDERED)
         self._believed_s: float | None = 0.0
+        self._offset: ClockOffset | None = None
+        """The present estimate, once somebody asked for it."""
         self.known = False
         """Whether any stamp was seen."""
 
     def saw(self, stamped_s: float, arrived_s: float) -> None:
         """Note a stamp; both times are UTC POSIX seconds."""
-        self.known = True
-        self._seen.append((stamped_s - arrived_s, arrived_s))
-        if len(self._seen) == CONSIDERED:
+        self.known, self._offset = True, None
+        seen = self._seen
+        seen.append((stamped_s - arrived_s, arrived_s))
+        if len(seen) == CONSIDERED:
             self._believed_s = None
-        last = list(self._seen)[-AGREEING:]
+        if len(seen) < AGREEING or arrived_s - seen[-AGREEING][1] < AGREEING_SPAN_S:
+            return
+        last = [seen[place] for place in range(-AGREEING, 0)]
         differences = [difference for difference, _ in last]
-        span_s = last[-1][1] - last[0][1]
-        if len(last) == AGREEING and span_s >= AGREEING_SPAN_S and max(differences) - min(differences) <= AGREEMENT_S:
+        if max(differences) - min(differences) <= AGREEMENT_S:
             self._believed_s = None
-            self._seen = deque(last, maxlen=CONSIDERED)
+            while len(seen) > AGREEING:
+                seen.popleft()
 
     def forget(self) -> None:
         """Start anew: the charger restarted and was told the time."""
         self._seen.clear()
         self._believed_s = 0.0
+        self._offset = None
         self.known = False
 
     @property
     def offset(self) -> ClockOffset:
         """Return the present estimate."""
+        if self._offset is None:
+            self._offset = self._estimate()
+        return self._offset
+
+    def _estimate(self) -> ClockOffset:
         differences = [difference for difference, _ in self._seen]
         if self._believed_s is not None:
             differences.append(self._believed_s)

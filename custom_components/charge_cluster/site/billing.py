@@ -37,6 +37,9 @@ LONGEST_AWAY_S = 7 * 86_400.0
 PRICES_AGAIN_S = 300.0
 """What prices are to come is asked anew this often, and when they change."""
 
+UNPRICED_AGAIN_S = 30.0
+"""While nobody names prices the time of a session is accounted for this often: all of it counts alike."""
+
 FORECAST_AGAIN_S = 60.0
 FORECASTS_AT_ONCE = 20
 """So many forecasts are made a second."""
@@ -226,12 +229,14 @@ class Billing:
         moved: set[str] = set()
         for key in self._forecasts.keys() - states.keys():
             del self._forecasts[key]
+        unpriced = not self._ahead(now).starts
         for key, state in states.items():
             session = state.session
             if session is None or state.leaving:
                 self._forecasts.pop(key, None)
                 continue
-            self._pass_time(state, session, now)
+            if not (unpriced and _is_up_to_date(session.bill, now)):
+                self._pass_time(state, session, now)
             if len(moved) < FORECASTS_AT_ONCE and self._expect(state, session, now):
                 moved.add(key)
         return moved
@@ -297,6 +302,11 @@ class Billing:
     def prices_ahead(self) -> PriceCurve:
         """Return the prices from now on, as far as plans reach."""
         return self._ahead(self._clock.time())
+
+
+def _is_up_to_date(bill: Bill, now: float) -> bool:
+    """Return whether a bill without a price need not be looked at yet while there is none."""
+    return bill.price is None and bill.until is not None and 0.0 <= now - bill.until < UNPRICED_AGAIN_S
 
 
 def _could_w(state: ConnectorState) -> float:

@@ -552,7 +552,7 @@ class Site:
             case HeldBack():
                 self._held_back(point, event)
             case _:
-                self._about(point, event.connector, lambda s: self._report_about(s, event, now))
+                self._about(point, event, now)
         self._restart.heard(self.settings, point.settings, event)
         self.commissioning.heard(point.settings, event)
         if news:
@@ -630,12 +630,14 @@ class Site:
         for state in self._connectors_of(point):
             self._dispatch.provision(state, point.charger)
 
-    def _about(self, point: ChargePointState, number: int, change: Callable[[ConnectorState], None]) -> None:
-        state = self._states.get(connector_key(point.settings.charge_point_id, number))
+    def _about(self, point: ChargePointState, event: ConnectorEvent, now: float) -> None:
+        state = self._states.get(connector_key(point.settings.charge_point_id, event.connector))
         if state is None or state.leaving:
             return
-        change(state)
-        self._prioritise(state)
+        self._report_about(state, event, now)
+        if not isinstance(event, DrawSample):
+            # Who draws how much gives nobody another priority.
+            self._prioritise(state)
         self._show_connector(state)
 
     def _status_changed(self, state: ConnectorState, event: ConnectorStatus, now: float) -> None:

@@ -8,10 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from ..experience import ABLE, NO_EXPERIENCE, UNABLE, Experience, Topic
 from ..frames import JsonObject
-from ..profiles import ProfileAbilities, units_named
+from ..profiles import KINDS_OF_CHARGERS, ProfileAbilities, units_named
 from ..rpc import Ask, CallRefused, CallTimedOut
 from ..standing import WantedSettings
 from . import requests
@@ -99,10 +100,7 @@ class Configuration:
 
     def whole(self, key: str) -> int | None:
         """Return a value as a number, where it is one."""
-        try:
-            return int(float(self.text(key) or ""))
-        except ValueError, OverflowError:
-            return None
+        return _whole(self.text(key))
 
     @property
     def connectors(self) -> int | None:
@@ -113,12 +111,25 @@ class Configuration:
     @property
     def abilities(self) -> ProfileAbilities:
         """Return what it says it can do with charging profiles."""
-        level = self.whole(MAX_STACK_LEVEL)
-        return ProfileAbilities(
-            units=units_named(self.text(RATE_UNITS)),
-            max_level=level if level is not None and level >= 0 else None,
-            max_periods=positive(self.whole(MAX_PERIODS)),
-        )
+        return _abilities(self.text(RATE_UNITS), self.text(MAX_STACK_LEVEL), self.text(MAX_PERIODS))
+
+
+@lru_cache(maxsize=KINDS_OF_CHARGERS)
+def _abilities(units: str | None, level: str | None, periods: str | None) -> ProfileAbilities:
+    """Return what follows from these values: a fleet has a few of them, and each limit asks."""
+    most = _whole(level)
+    return ProfileAbilities(
+        units=units_named(units),
+        max_level=most if most is not None and most >= 0 else None,
+        max_periods=positive(_whole(periods)),
+    )
+
+
+def _whole(text: str | None) -> int | None:
+    try:
+        return int(float(text or ""))
+    except ValueError, OverflowError:
+        return None
 
 
 def positive(count: int | None) -> int | None:
