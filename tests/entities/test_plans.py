@@ -22,7 +22,7 @@ HOUR_S = 3600.0
 class CheapLater:
     """Prices that fall in a while, on the hour."""
 
-    demand_charge = 0.0
+    demand_objective = 0.0
 
     def __init__(self, hours: float = 3.0) -> None:
         self.now = time.time()

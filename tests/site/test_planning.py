@@ -42,7 +42,7 @@ class DearMorning:
     cheap: float = CHEAP
     known: bool = True
     windows: tuple[Window, ...] = (Window(CHEAP_AT, CHEAP_AT + 3600.0),)
-    demand_charge: float = 0.0
+    demand_objective: float = 0.0
     listeners: list[Callable[[], None]] = field(default_factory=list)
 
     def curve(self, start: float, end: float) -> PriceCurve:
@@ -461,6 +461,28 @@ def test_a_plan_is_made_anew_when_something_changes_and_only_then(loop: VirtualL
     )
 
 
+def test_a_car_that_takes_less_than_planned_is_planned_anew_at_once(loop: VirtualLoop) -> None:
+    """Of a car that nobody has seen yet all that the connector gives is expected, until it takes 10 A."""
+    solver = Solver()
+
+    async def story(site: PhysicalSite) -> None:
+        site.plug("P1", maximum_a=10.0)
+        await site.run(20)
+        assert solver.tasks[0].sessions[0].maximum_a == 32.0
+        await site.run(160)
+        assert site.clock.time() < CHEAP_AT
+        assert len(solver.tasks) == 2
+        assert solver.tasks[1].sessions[0].maximum_a == pytest.approx(10.0, abs=1.5)
+
+    play(
+        a_site(loop, 1),
+        story,
+        solver=solver,
+        prices=DearMorning(cheap_at=START_WALL - 60.0),
+        usual=replace(AT_ONCE, energy_wh=20_000.0),
+    )
+
+
 def test_where_reality_is_short_the_plan_adapts_with_the_next_slot(loop: VirtualLoop) -> None:
     solver = Solver()
 
@@ -550,7 +572,7 @@ def test_prices_of_five_minutes_are_planned_in_slots_of_five_minutes(loop: Virtu
 def test_a_demand_charge_keeps_the_demand_below_the_peak_of_the_month(loop: VirtualLoop, demand_charge: float) -> None:
     """13.8 kW flow anyway, and each of three cars takes 11 kW: the peak of 28 kW is kept by one after the other."""
     peak_w = 28_000.0
-    prices = DearMorning(demand_charge=demand_charge)
+    prices = DearMorning(demand_objective=demand_charge)
     solver = Solver()
 
     async def story(site: PhysicalSite) -> None:

@@ -273,6 +273,25 @@ async def test_a_plan_minimises_prices_and_emissions(stage: Stage) -> None:
     assert [objective.at(noon + h * H) for h in (3, 5, 11)] == [0.0, 1.0, 0.0]
 
 
+@pytest.mark.parametrize(("weight", "counts_as"), [(0.0, 8.0), (0.25, 6.0), (1.0, 0.0)])
+async def test_the_weight_of_emissions_is_that_of_a_demand_charge_too(
+    stage: Stage, weight: float, counts_as: float
+) -> None:
+    noon = stage.clock.wall
+    carbon = ForecastWanted(entities=("sensor.co2",), quantity=Quantity.EMISSIONS)
+    emissions = EmissionsTariff(forecast=carbon, weight=weight, value_per_kg=1.0)
+    await stage.apply(grid=BandTariff(bands=flat(0.2)), air=emissions, peak=DemandCharge(per_kw_month=8.0))
+    # While nothing is known of emissions only money counts, as it does for the price.
+    assert (stage.tariffs.demand_charge, stage.tariffs.demand_objective) == (8.0, 8.0)
+    stage.outside.tell(carbon, Told(curve=hourly(stage, 100.0, 500.0, first_h=0)))
+    assert (stage.tariffs.demand_charge, stage.tariffs.demand_objective) == (8.0, counts_as)
+
+    await stage.apply(air=emissions, peak=DemandCharge(per_kw_month=8.0))
+    stage.outside.tell(carbon, Told(curve=hourly(stage, 100.0, 500.0, first_h=0)))
+    share = weight or 0.0 if counts_as else 1.0
+    assert stage.tariffs.objective(noon, noon + H).at(noon) == pytest.approx(0.1 * share)
+
+
 async def test_feed_in_demand_charge_and_solar(stage: Stage) -> None:
     noon = stage.clock.wall
     sun = ForecastWanted(entities=("sensor.sun",), quantity=Quantity.POWER)

@@ -35,8 +35,8 @@ class Prices(Protocol):
     """What a site's tariffs say; see `tariffs.Tariffs`."""
 
     @property
-    def demand_charge(self) -> float:
-        """Return what a kilowatt of the highest demand of a month costs."""
+    def demand_objective(self) -> float:
+        """Return what a kilowatt of the highest demand of a month counts as in what a plan minimises."""
 
     def curve(self, start: float, end: float) -> PriceCurve:
         """Return what energy costs."""
@@ -215,6 +215,10 @@ class PlanNow:
                 until = min(until, next_at)
         planned = PlannedNow(amps=amps, reason=reason, next_at=next_at)
         return _Now(session.session_id, mode, until, planned, self._picture(state, plan_now, planned))
+
+    def late_by_s(self, state: ConnectorState) -> float:
+        """Return by how much at most what is planned for a connector comes later: put off by us, or by itself."""
+        return max(self._book.defaults.delay_s, state.connector.delay_s)
 
     def most_delay_s(self, state: ConnectorState) -> float:
         """Return by how long at most a connector is put off; one that delays by itself is not put off twice."""

@@ -272,12 +272,15 @@ class Planning:
 
     def _demand(self) -> float:
         """Return the highest demand of the month where it costs something, in whole kilowatts: less is no news."""
-        charged = self._book.prices is not None and self._book.prices.demand_charge > 0.0
+        charged = self._book.prices is not None and self._book.prices.demand_objective > 0.0
         return round(self._peak.of_month(self._clock.time()) / WH_PER_KWH) if charged else 0.0
 
     def _look_at_slot(self, asking: Sequence[tuple[ConnectorState, Session]], now: float) -> None:
         """Compare plan and reality where a slot has begun, or a departure has passed."""
-        slot = math.floor(now / USUAL_STEP_S)
+        steps_s = [
+            kept.step_s for state, session in asking if (kept := self._book.of(state.key, session, now)) is not None
+        ]
+        slot = math.floor(now / min(steps_s, default=USUAL_STEP_S))
         first, self._slot = self._slot is None, slot if self._slot is None else self._slot
         for state, session in asking:
             kept = self._book.plans.get(state.key)
@@ -367,7 +370,7 @@ class Planning:
                 aim.planned,
                 grid,
                 taken_wh=session.energy_wh,
-                delay_s=self._now.most_delay_s(state),
+                delay_s=self._now.late_by_s(state),
                 only_in=only_in if state.connector.mode is ChargingMode.OFF_PEAK and any(only_in) else None,
                 still_here=aim.still_here,
             )
@@ -402,7 +405,7 @@ class Planning:
                     aim.word,
                     grid,
                     taken_wh=session.energy_wh,
-                    delay_s=self._now.most_delay_s(state),
+                    delay_s=self._now.late_by_s(state),
                 )
             found_plan = await self._solve(replace(task, sessions=tuple(sessions.values())))
         prices = self._book.prices.curve(grid.start, grid.end).on(grid)
@@ -416,11 +419,11 @@ class Planning:
 
     def _peak_charge(self, situation: Situation, grid: Grid, others_w: Sequence[float]) -> PeakCharge | None:
         """Return what a higher demand of the month costs; None: nothing."""
-        if self._book.prices is None or self._book.prices.demand_charge <= 0.0:
+        if self._book.prices is None or self._book.prices.demand_objective <= 0.0:
             return None
         supply = situation.model.circuits[situation.model.supply_id]
         base_a = base_of(supply, situation, self._loads, grid)
-        return self._peak.charge(self._book.prices.demand_charge, grid, base_a, others_w)
+        return self._peak.charge(self._book.prices.demand_objective, grid, base_a, others_w)
 
     async def _all_aims(
         self, asking: Sequence[tuple[ConnectorState, Session]], now: float

@@ -233,6 +233,14 @@ class Tariffs:
         return sum(s.per_kw_month for _, s in self._of(DemandCharge))
 
     @property
+    def demand_objective(self) -> float:
+        """Return what a kilowatt of the highest demand counts as in what a plan minimises: money, as prices there."""
+        emissions = next(iter(self._of(EmissionsTariff)), None)
+        if emissions is None or not emissions[0].curve:
+            return self.demand_charge
+        return (1.0 - min(1.0, emissions[1].weight)) * self.demand_charge
+
+    @property
     def priced(self) -> bool:
         """Return whether any tariff gives prices."""
         return any(_is_priced(held.settings.source) for held in self._held.values())
@@ -257,7 +265,8 @@ class Tariffs:
         if emissions is None:
             return prices
         held, settings = emissions
-        weight = settings.weight if self.priced else 1.0
+        # A demand charge is money as well: how much that counts is said by the weight.
+        weight = settings.weight if self.priced or self.demand_objective > 0.0 else 1.0
         return blend(prices, self._repeated(held.curve, start, end), weight, settings.value_per_kg)
 
     def emissions_of(self, start: float, end: float) -> PriceCurve:
