@@ -136,7 +136,7 @@ async def test_off_peak_now_and_as_a_calendar(hass: HomeAssistant, freezer: Froz
         ("2026-10-25T00:30:00+01:00", "2026-10-25T07:30:00+00:00"),
         ("2026-10-26T00:30:00+00:00", "2026-10-26T07:30:00+00:00"),
     ]
-    assert {event["summary"] for event in events["events"]} == {"Off-peak"}
+    assert {event["summary"] for event in events["events"]} == {"Off-peak times"}
 
     await later(hass, freezer, NOON + timedelta(hours=13))
     assert state(hass, entry, "binary_sensor", "off_peak-now").state == "on"

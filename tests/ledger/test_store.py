@@ -94,6 +94,7 @@ ADDED_LATER = {
         "unpriced_wh",
         "currency",
         "saving_against_alone",
+        "phases",
     ),
     "driver": (
         "priority",
@@ -141,6 +142,7 @@ async def test_how_often_a_token_may_charge_is_left_to_the_site_where_nobody_had
     ledger = await open_ledger()
     for id_tag, at_once in (("04AA", 1), ("04BB", 3)):
         await ledger.drivers.put(DriverRecord(id_tag=id_tag, name="Ada", at_once=at_once))
+    await ledger.run(partial(forget_column, table="session", column="phases"))
     await ledger.run(lambda session: session.execute(text("UPDATE alembic_version SET version_num = '0012'")))
     await ledger.close()
     again = await open_ledger()

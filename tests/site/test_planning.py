@@ -9,6 +9,7 @@ from datetime import UTC
 
 import pytest
 
+from custom_components.charge_cluster.chargers import NeedsTold
 from custom_components.charge_cluster.engine.bands import economy_7
 from custom_components.charge_cluster.engine.model import ChargingMode, Reason
 from custom_components.charge_cluster.engine.planned import delay_s
@@ -481,6 +482,54 @@ def test_a_car_that_takes_less_than_planned_is_planned_anew_at_once(loop: Virtua
         prices=DearMorning(cheap_at=START_WALL - 60.0),
         usual=replace(AT_ONCE, energy_wh=20_000.0),
     )
+
+
+def test_a_car_is_planned_on_the_phases_that_its_driver_s_used_the_last_time(loop: VirtualLoop) -> None:
+    """It comes, charges on one phase, leaves and comes again; then somebody forgets it, and a stranger comes."""
+    solver = Solver()
+
+    def planned_on() -> tuple[int, ...]:
+        return tuple(solver.tasks[-1].sessions[0].phases)
+
+    async def story(site: PhysicalSite) -> None:
+        site.chargers["P1"].id_tag = "ANN"
+        site.plug("P1", maximum_a=16.0, phases=1)
+        await site.run(20)
+        assert planned_on() == (0, 1, 2)
+        await site.run(300)
+        assert planned_on() == (0,)
+        site.unplug("P1")
+        await site.run(120)
+        for id_tag, forgotten, phases in (("ANN", False, (0,)), ("BOB", False, (0, 1, 2)), ("ANN", True, (0, 1, 2))):
+            site.chargers["P1"].id_tag = id_tag
+            if forgotten:
+                site.site.foresight.forget("ann")
+            site.plug("P1", maximum_a=16.0, phases=1)
+            await site.run(20)
+            assert planned_on() == phases
+            site.unplug("P1")
+            await site.run(120)
+
+    play(
+        a_site(loop, 1),
+        story,
+        solver=solver,
+        prices=DearMorning(cheap_at=START_WALL - 60.0),
+        usual=replace(AT_ONCE, energy_wh=20_000.0),
+    )
+
+
+def test_a_car_is_planned_as_it_says_itself(loop: VirtualLoop) -> None:
+    solver = Solver()
+
+    async def story(site: PhysicalSite) -> None:
+        site.plug("P1", maximum_a=16.0, phases=1)
+        site.chargers["P1"].report(NeedsTold(connector=1, phases=1, most_a=16.0))
+        await site.run(20)
+        (session,) = solver.tasks[-1].sessions
+        assert (session.phases, session.maximum_a) == ((0,), 16.0)
+
+    play(a_site(loop, 1), story, solver=solver)
 
 
 def test_where_reality_is_short_the_plan_adapts_with_the_next_slot(loop: VirtualLoop) -> None:

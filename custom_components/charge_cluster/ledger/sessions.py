@@ -30,6 +30,8 @@ class SessionRecord:
     """When its driver meant to leave, UTC POSIX seconds; None: not told."""
     wanted_wh: float | None = None
     """What its driver wanted; None: not told."""
+    phases: int | None = None
+    """On how many its vehicle was seen to charge; None: not known."""
     cost: float | None = None
     """In its currency; None: no price was known."""
     saving: float | None = None
@@ -137,6 +139,7 @@ def _merge(session: OrmSession, record: SessionRecord) -> None:
             held_back_s=record.held_back_s,
             departure_at=record.departure_at,
             wanted_wh=record.wanted_wh,
+            phases=record.phases,
             cost=record.cost,
             saving=record.saving,
             saving_against_alone=record.saving_against_alone,
@@ -159,6 +162,7 @@ def _record(row: Session) -> SessionRecord:
         held_back_s=row.held_back_s,
         departure_at=row.departure_at,
         wanted_wh=row.wanted_wh,
+        phases=row.phases,
         cost=row.cost,
         saving=row.saving,
         saving_against_alone=row.saving_against_alone,

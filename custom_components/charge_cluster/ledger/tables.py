@@ -120,6 +120,7 @@ class Session(Base):
     held_back_s: Mapped[float] = mapped_column(default=0.0)
     departure_at: Mapped[float | None]
     wanted_wh: Mapped[float | None]
+    phases: Mapped[int | None]
     cost: Mapped[float | None]
     saving: Mapped[float | None]
     saving_against_alone: Mapped[float | None]

@@ -49,6 +49,8 @@ class PastStay:
     departure_at: float | None = None
     """When its driver said that it would leave."""
     wanted_wh: float | None = None
+    phases: int | None = None
+    """On how many its vehicle charged; None: not known."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,6 +136,8 @@ class Foresight:
         """Tags that are nobody's own: two vehicles stood there with the same one at a time."""
         self._tag_until: dict[str, float] = {}
         """When the last stay with a tag ended."""
+        self._phases: dict[str, int] = {}
+        """On how many phases the vehicle of a tag charged the last time."""
         self._expected: dict[str, _Expected] = {}
         self._prices = NO_PRICES
         self._needs: Mapping[str, Need] = {}
@@ -177,6 +181,7 @@ class Foresight:
             id_tag=session.id_tag,
             departure_at=session.told_departure_at,
             wanted_wh=session.wish.wanted_wh,
+            phases=session.phases,
         )
         self._look_at_tag(past)
         stay = self._stay(past)
@@ -189,6 +194,7 @@ class Foresight:
         self._habits = self._habits.forget(id_tag.upper())
         others = [past for past in self._recent if past.id_tag is None or past.id_tag.upper() != id_tag.upper()]
         self._recent = deque(others, maxlen=MOST_STAYS)
+        self._phases.pop(id_tag.upper(), None)
         self._expected.clear()
 
     def _look_at_tag(self, past: PastStay) -> None:
@@ -200,6 +206,13 @@ class Foresight:
         if past.started_at < until:
             self._shared.add(tag)
         self._tag_until[tag] = max(until, past.ended_at)
+        if past.phases is not None:
+            self._phases[tag] = past.phases
+
+    def usual_phases(self, id_tag: str | None) -> int | None:
+        """Return on how many phases the vehicle with a tag charged the last time; None: that is not known."""
+        tag = None if id_tag is None else id_tag.upper()
+        return None if tag is None or tag in self._shared else self._phases.get(tag)
 
     def _stay(self, past: PastStay) -> Stay | None:
         stayed_s = past.ended_at - past.started_at
@@ -299,7 +312,10 @@ class Foresight:
 
     def look(self, model: SiteModel, states: Mapping[str, ConnectorState], decision: Decision | None) -> None:
         """Begin to reckon anew where that is due."""
-        if decision is None or self._work is not None:
+        if decision is None:
+            return
+        self._see_phases(states, decision)
+        if self._work is not None:
             return
         visiting = [state for state in states.values() if _shares_by_need(state, model)]
         if not visiting:
@@ -316,6 +332,19 @@ class Foresight:
             self._expected = {key: known for key, known in self._expected.items() if key in states}
             self._work = self._reckon(model, visiting, decision)
             self._next_piece()
+
+    def _see_phases(self, states: Mapping[str, ConnectorState], decision: Decision) -> None:
+        """Take note of the phases that vehicles are seen to use, and of those that they used the last time."""
+        for key, state in states.items():
+            session, remembered = state.session, decision.memory.connectors.get(key)
+            if session is None:
+                continue
+            if session.phases is None:
+                session.usual_phases = self.usual_phases(session.id_tag)
+            proved = None if remembered is None else remembered.appetite.proved_phases
+            # One that was told to use a single phase says nothing of the vehicle.
+            if proved is not None and state.limit.phases is None:
+                session.phases = len(proved)
 
     def close(self) -> None:
         """Stop reckoning."""

@@ -298,6 +298,7 @@ class LedgerRecords:
                 id_tag=record.id_tag,
                 departure_at=record.departure_at,
                 wanted_wh=record.wanted_wh,
+                phases=record.phases,
             )
             for record in ended
             if record.ended_at is not None
@@ -338,6 +339,7 @@ class LedgerRecords:
                 transaction_id=session.transaction_id,
                 departure_at=session.told_departure_at,
                 wanted_wh=session.wish.wanted_wh,
+                phases=session.phases,
                 cost=session.bill.cost_known,
                 saving=session.bill.saving,
                 saving_against_alone=session.bill.saving_against_alone,

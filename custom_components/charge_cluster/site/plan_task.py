@@ -98,11 +98,23 @@ def shape_of(state: ConnectorState, decision: Decision) -> tuple[tuple[int, ...]
     connector = state.connector
     remembered = decision.memory.connectors.get(state.key)
     appetite = None if remembered is None else remembered.appetite
-    phases = connector.phases if appetite is None or appetite.phases is None else appetite.phases
+    phases = _likely_phases(state) if appetite is None or appetite.phases is None else appetite.phases
     most = connector.maximum_a if connector.cap_a is None else min(connector.cap_a, connector.maximum_a)
+    if state.needs is not None and state.needs.most_a is not None:
+        most = min(most, state.needs.most_a)
     if appetite is not None and appetite.upper_a is not None:
         most = min(most, appetite.upper_a)
     return phases, max(most, connector.minimum_a)
+
+
+def _likely_phases(state: ConnectorState) -> tuple[int, ...]:
+    """Return the phases of a vehicle that was not seen to charge: as it says itself, or as its driver's did before."""
+    connector, session = state.connector, state.session
+    told = None if state.needs is None else state.needs.phases
+    count = told or (None if session is None else session.usual_phases)
+    if count is None or connector.rotation is None:
+        return connector.phases
+    return connector.rotation[:count]
 
 
 def planned_session(

@@ -54,6 +54,10 @@ class Session:
     """Whether it was told that what its driver wishes cannot be had."""
     bill: Bill = field(default_factory=Bill)
     """What it costs so far."""
+    phases: int | None = None
+    """On how many phases its vehicle was seen to charge; None: not yet."""
+    usual_phases: int | None = None
+    """On how many that of its driver did the last time."""
     target: Target | None = None
     """How full its battery is to be, by its wish or its driver's profile."""
     soc: StateOfCharge | None = None
@@ -178,6 +182,7 @@ class Session:
             wish=self.wish,
             told_departure_at=self.told_departure_at,
             asked_wh=self.asked_wh,
+            phases=self.phases,
             target=self.target,
             soc=self.soc,
             costs=self.bill.view(),

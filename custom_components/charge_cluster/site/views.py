@@ -46,6 +46,8 @@ class SessionView:
     """What it costs."""
     asked_wh: float | None = None
     """What it is to take in all, by its driver, by its vehicle, or until its battery is as full as it is to be."""
+    phases: int | None = None
+    """On how many phases its vehicle was seen to charge; None: not yet."""
     target: Target | None = None
     """How full its battery is to be; None: nobody says."""
     soc: StateOfCharge | None = None
