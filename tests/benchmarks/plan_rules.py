@@ -1,10 +1,10 @@
 """Rules that heed the price, in the replay of the staff car park: each car alone, and all of them together.
 
 A rule that plans each car alone says which cars want current now; those share what there is as charge-now does. The
-rule that plans all together makes a plan with `engine.planner` each quarter-hour and when somebody comes, of what it
-may know: *true* departures and needs, those that drivers *typed*, or those *learned* from the stays before, with what
-was typed as one of their signs. The amps of the present slot flow; what is left of the rows goes to cars whose energy
-is planned for slots in which they may have gone. Arrivals are expected as on the four same weekdays before.
+rule that plans all together makes a plan with `engine.planner` each quarter-hour and when somebody comes, goes or has
+all, of what it may know: *true* departures and needs, those that drivers *typed*, or those *learned* from the stays
+before, with what was typed as one of their signs. The amps of the present slot flow, as in a running site. Arrivals are
+expected as on the four same weekdays before.
 """
 
 from __future__ import annotations
@@ -172,17 +172,16 @@ class Together:
         self._history.append(car.session)
 
     def limits(self, step: int, cars: Sequence[Car]) -> list[float]:
-        """Return the amps of the present slot, with what is left of the rows handed out."""
+        """Return the amps of the present slot."""
         now = float(step * STEP_S)
         wanting = [car for car in cars if car.wants]
-        newcomers = {car.session.session_id for car in wanting} - self._planned
-        if self._plan is None or step % STEPS_PER_SLOT == 0 or newcomers:
+        there = frozenset(car.session.session_id for car in wanting)
+        if self._plan is None or step % STEPS_PER_SLOT == 0 or there != self._planned:
             self._make(wanting, now)
         assert self._plan is not None
         slot = self._plan.grid.index(now)
         assert slot is not None
-        amps = {car.session.session_id: self._plan.sessions[car.session.session_id].amps[slot] for car in wanting}
-        self._hand_out(wanting, amps, now, slot)
+        amps = {key: self._plan.sessions[key].amps[slot] for key in there}
         return [amps.get(car.session.session_id, 0.0) for car in cars]
 
     def _make(self, wanting: Sequence[Car], now: float) -> None:
@@ -190,10 +189,6 @@ class Together:
         start = now // SLOT_S * SLOT_S
         end = max([now + SLOT_S, *(session.leave_at for session in sessions)])
         grid = Grid(start, SLOT_S, min(MOST_SLOTS, math.ceil((end - start) / SLOT_S)))
-        cost = [
-            self._price(max(now, start + index * SLOT_S)) + self._later_costs * index * SLOT_S / 3600.0
-            for index in range(grid.count)
-        ]
         task = PlanTask(
             grid=grid,
             now=now,
@@ -205,12 +200,13 @@ class Together:
                     *((_feeder(index), self._capacity[3]) for index in range(FEEDERS)),
                 ]
             },
-            cost=cost,
+            cost=[self._price(max(now, start + index * SLOT_S)) for index in range(grid.count)],
             sessions=[
                 replace(session, staying=self._staying(car, now, grid))
                 for session, car in zip(sessions, wanting, strict=True)
             ],
             lost_costs=self._caution.lost_costs,
+            later_costs=0.0 if self.knows == Knowledge.TRUE else self._caution.later_costs,
             expected=self._expected(now, grid.end),
         )
         begun = time.thread_time()
@@ -219,10 +215,6 @@ class Together:
         self._planned = frozenset(session.key for session in sessions)
         if len(self.solved_s) % 50 == 0:
             self.tasks.append(task)
-
-    @property
-    def _later_costs(self) -> float:
-        return 0.0 if self.knows == Knowledge.TRUE else self._caution.later_costs
 
     def _session(self, car: Car, now: float) -> PlannedSession:
         session = car.session
@@ -296,46 +288,6 @@ class Together:
             )
             for index, ((feeder, phases, _), (wh, most_a, arrives, leaves)) in enumerate(sums.items())
         ]
-
-    def _hand_out(self, wanting: Sequence[Car], amps: dict[str, float], now: float, slot: int) -> None:
-        """Give what is left of the rows to who lacks something, or would more likely lose it than it would cost."""
-        left = list(self._capacity)
-        for car in wanting:
-            for row in car.session.rows:
-                left[row] -= amps[car.session.session_id]
-        gains = sorted(((-self._gain(car, now, slot), index) for index, car in enumerate(wanting)))
-        for gain, index in gains:
-            if gain >= 0.0:
-                return
-            session = wanting[index].session
-            has = amps[session.session_id]
-            most = min(session.most_a, math.floor(has + min(left[row] for row in session.rows) + 1e-9))
-            if most > has and most >= MINIMUM_A:
-                amps[session.session_id] = float(most)
-                for row in session.rows:
-                    left[row] -= most - has
-
-    def _gain(self, car: Car, now: float, slot: int) -> float:
-        """Return what a kilowatt-hour gains by flowing now and not where it is planned last."""
-        assert self._plan is not None
-        planned = self._plan.sessions[car.session.session_id]
-        lost = self._caution.lost_costs
-        if self.knows == Knowledge.TRUE:
-            return 0.0
-        if planned.shortfall_wh > 0.0:
-            return lost
-        grid, present = self._plan.grid, self._price(now)
-        best = 0.0
-        for index in range(slot + 1, grid.count):
-            if planned.amps[index]:
-                at = grid.start + index * SLOT_S
-                gone = 0.0
-                if self.knows == Knowledge.LEARNED:
-                    expectation, now_h = self._expectation(car, now)
-                    gone = 1.0 - expectation.still_here(now_h, now_h + (at + SLOT_S - now) / 3600.0)
-                later = self._price(at) + self._later_costs * (at - now) / 3600.0
-                best = max(best, later * (1.0 - gone) + lost * gone - present)
-        return best
 
 
 def _stay(session: Session) -> Stay:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from itertools import product
 
 import pytest
 from hypothesis import given, settings, strategies as st
@@ -142,6 +143,12 @@ def test_what_nobody_can_plan_is_refused(task: PlanTask) -> None:
         plan(task)
 
 
+def leaving(count: int) -> st.SearchStrategy[tuple[float, ...]]:
+    """Return how likely a vehicle is still there slot by slot: less and less."""
+    likely = st.lists(st.floats(0.0, 1.0), min_size=count, max_size=count)
+    return likely.map(lambda values: tuple(sorted(values, reverse=True)))
+
+
 @st.composite
 def tasks(draw: st.DrawFn) -> PlanTask:
     """Return a small site with a few sessions and scarce room."""
@@ -163,10 +170,14 @@ def tasks(draw: st.DrawFn) -> PlanTask:
                 leave_at=ready + draw(st.floats(0.0, count * STEP_S)),
                 wanted_wh=draw(st.floats(0.0, 20_000.0)),
                 weight=draw(st.sampled_from([1.0, 1.0, 3.0])),
+                taken_wh=draw(st.sampled_from([0.0, 0.0, 1500.0, 9000.0])),
+                staying=draw(st.none() | leaving(count)),
             )
         )
     return replace(
         a_task(*sessions, cost=cost, now=START + draw(st.sampled_from([0.0, 0.0, 300.0]))),
+        lost_costs=draw(st.sampled_from([0.0, 0.6])),
+        later_costs=draw(st.sampled_from([0.0, 0.002])),
         free_a={circuit: draw(free) for circuit in PATHS},
         expected=[replace(session, key="expected") for session in sessions[:1]] if draw(st.booleans()) else [],
     )
@@ -201,6 +212,7 @@ def single_phase_tasks(draw: st.DrawFn) -> PlanTask:
             ready_at=START,
             leave_at=START + draw(st.integers(0, task.grid.count)) * STEP_S,
             weight=1.0,
+            staying=None,
         )
         for session in task.sessions
     ]
@@ -277,6 +289,78 @@ def test_where_two_want_a_slot_it_goes_to_who_may_leave() -> None:
     assert made.sessions["may leave"].starts_at == START
     assert made.sessions["stays"].starts_at == START + HOUR_S
     assert made.shortfall_wh == 0.0
+
+
+def test_a_first_part_of_who_may_leave_is_charged_at_once_and_the_rest_waits() -> None:
+    """Next to nobody leaves before it gets cheap: it is for who does all the same that 3 kWh and a fifth go first."""
+    staying = (0.999,) * 16
+    unsure = a_session(wh=20_000.0, hours=8.0, staying=(*staying, *staying))
+    cost = hourly(0.3, 0.3, 0.3, 0.1, 0.1, 0.1, 0.1, 0.1)
+    made = plan(replace(a_task(unsure, cost=cost), lost_costs=0.5)).sessions["P1"]
+    first_wh = sum(made.amps[:12]) * 230.0 / 4.0
+    assert first_wh == pytest.approx(0.2 * 20_000.0 + 3000.0, abs=32.0 * 230.0 / 4.0)
+    assert made.amps[:3] == (32.0,) * 3
+    assert made.shortfall_wh == 0.0
+    had = replace(unsure, wanted_wh=10_000.0, taken_wh=10_000.0)
+    assert sum(plan(replace(a_task(had, cost=cost), lost_costs=0.5)).sessions["P1"].amps[:12]) == 0.0
+
+
+def test_who_surely_stays_waits_with_all_of_it() -> None:
+    made = plan(replace(a_task(a_session(), cost=hourly(0.3, 0.1)), lost_costs=0.5)).sessions["P1"]
+    assert sum(made.amps[:4]) == 0.0
+
+
+def test_first_parts_go_to_who_has_had_least_of_what_it_wants() -> None:
+    staying = (0.9,) * 8
+    had = a_session("had", hours=2.0, wh=18_000.0, taken_wh=3000.0, staying=staying)
+    hungry = a_session("hungry", hours=2.0, wh=20_000.0, staying=staying)
+    task = replace(a_task(had, hungry, cost=hourly(0.1, 0.1), supply_a=32.0), lost_costs=0.5)
+    made = plan(task)
+    assert made.sessions["hungry"].amps[0] == 32.0
+    first = plan(replace(task, sessions=[replace(had, weight=4.0), hungry]))
+    assert first.sessions["had"].amps[0] == 32.0
+
+
+def test_those_whose_first_parts_meet_take_turns() -> None:
+    """Six cars at a supply for one: after an hour and a half each has had something."""
+    sessions = [a_session(f"P{index}", hours=8.0, wh=20_000.0, staying=(0.9,) * 32) for index in range(6)]
+    made = plan(replace(a_task(*sessions, cost=[0.1] * 32, supply_a=32.0), lost_costs=0.5))
+    assert min(sum(session.amps[:6]) for session in made.sessions.values()) > 0.0
+
+
+@pytest.mark.parametrize(("cheap", "waits"), [(0.19, False), (0.17, True)])
+def test_putting_off_costs_something_by_itself(cheap: float, *, waits: bool) -> None:
+    task = replace(a_task(a_session(), cost=hourly(0.2, 0.2, cheap, 0.2)), later_costs=0.01)
+    made = plan(task).sessions["P1"]
+    assert (made.starts_at == START + 2 * HOUR_S) is waits
+    # What people are told is the price alone.
+    assert made.cost == pytest.approx(7.36 * (cheap if waits else 0.2))
+
+
+@settings(deadline=None, max_examples=60)
+@given(tasks())
+def test_nobody_waits_for_a_dearer_slot_while_there_is_room(task: PlanTask) -> None:
+    """Dearer for it: by the price, by what putting off costs, or because it may have gone by then."""
+    task = at_any_current(task)
+    made = plan(task)
+    room = {circuit: list(free[0]) for circuit, free in task.free_a.items()}
+    for session in task.sessions:
+        for circuit, phase in product(task.paths[session.circuit_id], session.phases):
+            room[circuit][phase] -= made.sessions[session.key].amps[0]
+    for session in task.sessions:
+        amps = made.sessions[session.key].amps
+        there = min(room[circuit][phase] for circuit, phase in product(task.paths[session.circuit_id], session.phases))
+        if session.ready_at > task.now or session.leave_at <= task.now or there <= 1e-3:
+            continue
+        here = session.staying or (1.0,) * task.grid.count
+        own = [
+            price
+            + task.lost_costs * (1.0 - likely)
+            + task.later_costs * (task.grid.slot(slot).start // HOUR_S - START // HOUR_S)
+            for slot, (price, likely) in enumerate(zip(task.cost, here, strict=True))
+        ]
+        dearer = [slot for slot, of_slot in enumerate(amps) if of_slot > 1e-3 and own[slot] > own[0] + 1e-6]
+        assert not dearer or amps[0] >= session.maximum_a - 1e-3
 
 
 class TestPeak:

@@ -17,6 +17,7 @@ from custom_components.charge_cluster.site.plan_task import (
     Situation,
     expected_sessions,
     filled,
+    later_costs,
     lost_costs,
     pauses,
     take_fallbacks,
@@ -40,6 +41,13 @@ def test_what_is_lost_is_as_dear_in_any_currency() -> None:
     assert lost_costs(euros) == pytest.approx(0.6, abs=0.02)
     assert lost_costs([160.0 * each for each in euros]) == pytest.approx(160.0 * lost_costs(euros))
     assert lost_costs([-0.1, 0.1]) > 0.0
+
+
+def test_what_is_put_off_is_as_dear_in_any_currency() -> None:
+    euros = [0.05, 0.2, 0.275]
+    assert later_costs(euros) == pytest.approx(0.002, abs=0.0001)
+    assert later_costs([160.0 * each for each in euros]) == pytest.approx(160.0 * later_costs(euros))
+    assert later_costs([-0.1, 0.1]) > 0.0
 
 
 @given(

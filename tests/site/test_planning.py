@@ -180,10 +180,9 @@ def test_a_rise_by_the_tariff_is_put_off_by_the_moment_of_the_session(loop: Virt
 @pytest.mark.parametrize(
     ("cheap", "said", "waits"),
     [
-        # One in twenty goes after an hour: that is worth more than a cent, and less than thirty.
+        # One in twenty goes after an hour: that is worth more than a cent.
         (DEAR - 0.01, False, False),
         (DEAR - 0.01, True, True),
-        (DEAR - 0.3, False, True),
     ],
 )
 def test_who_may_be_gone_by_then_does_not_wait_for_little(
@@ -208,6 +207,36 @@ def test_who_may_be_gone_by_then_does_not_wait_for_little(
         assert plan.shortfall_wh == 0.0
 
     play(a_site(loop, 1), story, prices=DearMorning(cheap_at=two_hours_on, cheap=cheap))
+
+
+def test_a_first_part_is_charged_at_once_of_who_may_be_gone_and_the_rest_waits(loop: VirtualLoop) -> None:
+    """It takes 12 kWh: a fifth and 3 kWh of it flow in half an hour, though it is much cheaper in two hours."""
+    two_hours_on, solver = START_WALL + 7200.0, Solver()
+
+    async def story(site: PhysicalSite) -> None:
+        used_to(site, lambda number: 1.0 if number == 9 else 6.0, 12_000.0)
+        site.plug("P1")
+        await site.run(60)
+        assert drawn(site) == [16.0]
+        plan = plan_of(site)
+        assert plan.leave_by is Said.HABITS
+        assert plan.completes_at is not None
+        assert plan.completes_at > two_hours_on
+        await until(site, START_WALL + 3 * SLOT_S + 60.0)
+        assert drawn(site) == [0.0]
+        plan = plan_of(site)
+        assert plan.next_start == two_hours_on
+        assert plan.shortfall_wh == 0.0
+        session = site.site.connectors["p1/1"].session
+        assert session is not None
+        # Less than a minimum of it is left for another slot.
+        assert session.energy_wh == pytest.approx(0.2 * 12_000.0 + 3000.0, abs=300.0)
+        # Who stays is more likely to stay on: that is thought of with each quarter of an hour.
+        assert {task.now // SLOT_S for task in solver.tasks} == {START_WALL // SLOT_S + slot for slot in range(4)}
+        await until(site, two_hours_on + 60.0)
+        assert drawn(site) == [16.0]
+
+    play(a_site(loop, 1), story, prices=DearMorning(cheap_at=two_hours_on, cheap=DEAR - 0.3), solver=solver)
 
 
 def test_what_is_had_until_the_likely_departure_is_told_and_who_stays_goes_on(loop: VirtualLoop) -> None:

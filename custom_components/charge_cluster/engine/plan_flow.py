@@ -52,6 +52,11 @@ class Car:
     risk: Sequence[float] | None = None
     """What each slot is dearer for it alone; None: nothing."""
 
+    @property
+    def in_all(self) -> float:
+        """Return what it wants with what it has got before."""
+        return self.wanted + self.taken
+
     def priced(self, price: Sequence[float]) -> Sequence[float]:
         """Return prices as they are for this vehicle."""
         return price if self.risk is None else [a + b for a, b in zip(price, self.risk, strict=True)]

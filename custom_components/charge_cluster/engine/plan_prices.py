@@ -80,7 +80,7 @@ def shortage_price(price: Sequence[float]) -> float:
 
 def lacking_price(car: Car, price: Sequence[float], peak: Peak | None) -> float:
     """Return the price of what a vehicle lacks."""
-    share = car.wanted / (car.wanted + car.taken)
+    share = car.wanted / car.in_all
     dearest = max(price, default=0.0) + (max(car.risk) if car.risk else 0.0)
     above = shortage_price(price) - max(price, default=0.0) + (peak.price / PEAK_LASTS_H if peak else 0.0)
     return dearest + above * car.weight * (1.0 + WORST_OFF * share)

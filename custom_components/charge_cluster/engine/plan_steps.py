@@ -4,7 +4,8 @@ Slot by slot, the cheapest first, everybody gets the highest of its currents bel
 the rows goes to those who have lost most by it so far, as one step more or as a minimum to begin with. So what is
 lost in one slot comes back in the next, and small pieces of several vehicles become turns. At last each vehicle
 gets back what it still lacks, and gives away what it has beyond its need. What is more than it needs in its last
-slot is not taken by the vehicle, but room is kept for it.
+slot is not taken by the vehicle, but room is kept for it. What is free in the present slot even then goes to those
+for whom a later slot of theirs is dearer: by its price, or because they may have gone by then.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 DUST_A = 1e-6
+DUST_PRICE = 1e-9
 WORTH_A_START = 0.5
 """Who has lost at least so much of its minimum may begin."""
 
@@ -56,6 +58,8 @@ def in_steps(
     price: Sequence[float],
     *,
     soft: int | None = None,
+    now: int | None = None,
+    own: Sequence[Sequence[float]] = (),
 ) -> list[list[float]]:
     """Return the amps of each vehicle in each slot, which fit below what each row has free.
 
@@ -65,6 +69,8 @@ def in_steps(
         free: the amps of each row, slot by slot.
         price: of each slot.
         soft: the row that may carry more than it has rather than that somebody lacks something.
+        now: the present slot; None: it is not among them.
+        own: for each vehicle that is there, which are the first ones: what each slot costs it.
     """
     slots = _Slots(ladders, free)
     order = sorted(range(len(price)), key=lambda slot: (price[slot], slot))
@@ -75,10 +81,12 @@ def in_steps(
         if lacking < -DUST_A:
             slots.give_away(index, -lacking, order)
     neediest = sorted(range(len(ladders)), key=lambda index: (-ladders[index].weight, -lacks[index]))
-    for _ in range(1 if soft is None else 2):
+    for turn in range(1 if soft is None else 2):
         for index in neediest:
             if lacks[index] > DUST_A:
                 lacks[index] = slots.give_back(index, lacks[index], order)
+        if now is not None and turn == 0:
+            slots.hurry(now, own)
         if soft is not None:
             slots.lift(soft)
     return slots.amps
@@ -162,10 +170,39 @@ class _Slots:
                     break
         return lacks
 
+    def hurry(self, now: int, own: Sequence[Sequence[float]]) -> None:
+        """Let vehicles have now, as far as there is room, what is planned for slots that are dearer for them.
+
+        Who gains most by that goes first.
+        """
+        gains = []
+        for index, prices in enumerate(own):
+            if self._ladders[index].hours[now] > 0.0:
+                dearest = max((prices[slot] for slot, amps in enumerate(self.amps[index]) if amps), default=-math.inf)
+                gains.append((prices[now] - dearest, index))
+        for loses, index in sorted(gains):
+            if loses >= -DUST_PRICE:
+                return
+            self._hurry_one(index, now, own[index])
+
     def lift(self, row: int) -> None:
         """Let a row carry anything from now on."""
         for of_slot in self._room:
             of_slot[row] = math.inf
+
+    def _hurry_one(self, index: int, now: int, prices: Sequence[float]) -> None:
+        ladder, amps = self._ladders[index], self.amps[index]
+        dearer = [slot for slot, price in enumerate(prices) if amps[slot] and price > prices[now] + DUST_PRICE]
+        later = math.fsum(amps[slot] * ladder.hours[slot] for slot in dearer)
+        wants = later / ladder.hours[now]
+        if ladder.step_a > 0.0:
+            wants = ladder.step_a * math.ceil(wants / ladder.step_a - DUST_A)
+        if amps[now] <= 0.0:
+            wants = max(wants, ladder.above(0.0))
+        more = ladder.down(amps[now] + min(wants, self._there(index, now) + DUST_A)) - amps[now]
+        if more > DUST_A:
+            self._give(index, now, more)
+            self.give_away(index, -self.lacks(index), sorted(dearer, key=prices.__getitem__))
 
     def _there(self, index: int, slot: int) -> float:
         room = self._room[slot]

@@ -4,8 +4,9 @@ Energy comes first: as much of what everybody wants as the circuits can carry un
 the others where not all of it fits. Then the cost is made as low as it can be under the same ceilings. A plan is made
 of what is known in one moment, and made again when something changes; it holds no ceiling by itself, the passes do.
 
-`plan_flow` finds how much everybody takes in which slot, in any amounts; `plan_steps` turns that into currents that a
-charger can give. Between equal prices the earlier slot is taken. docs/planning.md tells how good this is, measured.
+Of who may leave at any moment `plan_first` has a first part charged before anything is put off. `plan_flow` finds how
+much everybody takes in which slot, in any amounts; `plan_steps` turns that into currents that a charger can give.
+Between equal prices the earlier slot is taken. docs/planning.md tells how good this is, measured.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from dataclasses import dataclass, field, replace
 from itertools import chain, product
 
 from .model import NOMINAL_VOLTAGE_V, PHASES, PhaseAmps
+from .plan_first import as_early_as_possible, without
 from .plan_flow import Car, Flow, Kind
 from .plan_prices import FEW, Peak, guide, lacking_price
 from .plan_steps import Ladder, in_steps
@@ -66,7 +68,8 @@ class PlannedSession:
     allowed: tuple[bool, ...] | None = None
     """For each slot whether it may charge in it; None: in any."""
     staying: tuple[float, ...] | None = None
-    """For each slot how likely it is still there when the slot ends; None: surely, until it leaves."""
+    """For each slot how likely it is still there when the slot ends; None: surely, until it leaves. Where what is lost
+    costs something a first part of such a session is planned as early as there is room."""
     watts_per_amp: float | None = None
     """What an amp delivers; None: 230 V on each of its phases."""
 
@@ -104,6 +107,9 @@ class PlanTask:
     """Arrivals that are only expected: room is kept for them, and they get no plan."""
     lost_costs: float = 0.0
     """What a kilowatt-hour costs beside its price that is planned for when the vehicle has gone, as far as it has."""
+    later_costs: float = 0.0
+    """What a kilowatt-hour costs beside its price for each hour that it is put off: who comes unforeseen finds the more
+    room, the less was put off."""
     peak: PeakCharge | None = None
     """Energy comes before it: the peak is raised rather than somebody left short."""
 
@@ -169,6 +175,7 @@ def plan(task: PlanTask, *, enough: Callable[[], bool] = never) -> Plan:
     """
     _check(task)
     hours = _hours(task)
+    price = _prices(task)
     sessions = [session for session in chain(task.sessions, task.expected) if session.wanted_wh > LEAST_WH]
     rows = _Rows(task)
     stays = [_stay(session, task, hours) for session in sessions]
@@ -185,7 +192,11 @@ def plan(task: PlanTask, *, enough: Callable[[], bool] = never) -> Plan:
         for session, stay in zip(sessions, stays, strict=True)
     ]
     free = rows.free()
-    flow, raised_a = _flow(_Pool(rows.kinds, cars, free, hours, task.cost), rows.peak, enough)
+    room = [[amps * length for amps in of_slot] for of_slot, length in zip(free, hours, strict=True)]
+    firsts = as_early_as_possible(rows.kinds, cars, room)
+    rest = [without(car, first) for car, first in zip(cars, firsts, strict=True)]
+    flow, raised_a = _flow(_Pool(rows.kinds, rest, room, hours, price), rows.peak, enough)
+    took = [[a + b for a, b in zip(*parts, strict=True)] for parts in zip(firsts, flow.took, strict=True)]
     if rows.peak is not None:
         for of_slot in free:
             of_slot[rows.peak.row] += raised_a
@@ -203,7 +214,15 @@ def plan(task: PlanTask, *, enough: Callable[[], bool] = never) -> Plan:
         )
         for index, (session, car, stay) in enumerate(zip(sessions, cars, stays, strict=True))
     ]
-    amps = in_steps(ladders, flow.took, free, task.cost, soft=None if rows.peak is None else rows.peak.row)
+    amps = in_steps(
+        ladders,
+        took,
+        free,
+        price,
+        soft=None if rows.peak is None else rows.peak.row,
+        now=task.grid.index(task.now),
+        own=[car.priced(price) for car in cars[:count]],
+    )
     found = dict(zip((session.key for session in sessions[:count]), amps, strict=False))
     nothing = [0.0] * task.grid.count
     return Plan(
@@ -231,14 +250,14 @@ class _Pool:
 
     kinds: Sequence[Kind]
     cars: Sequence[Car]
-    free: Sequence[Sequence[float]]
-    """Amps of each row, slot by slot."""
+    left: Sequence[Sequence[float]]
+    """Ampere-hours of each row, slot by slot."""
     hours: Sequence[float]
     price: Sequence[float]
 
     def room(self, peak: Peak | None, raised_a: float) -> list[list[float]]:
         """Return the ampere-hours of each row, that of the peak raised."""
-        found = [[amps * length for amps in of_slot] for of_slot, length in zip(self.free, self.hours, strict=True)]
+        found = [list(of_slot) for of_slot in self.left]
         if peak is not None:
             for of_slot, length in zip(found, self.hours, strict=True):
                 of_slot[peak.row] += raised_a * length
@@ -324,6 +343,21 @@ def _hours(task: PlanTask) -> list[float]:
     return [
         max(0.0, slot.end - max(slot.start, task.now)) / SECONDS_PER_HOUR
         for slot in (task.grid.slot(index) for index in range(task.grid.count))
+    ]
+
+
+def _prices(task: PlanTask) -> list[float]:
+    """Return what each slot costs with what it costs to put energy off.
+
+    That rises with each hour of the clock and not with each slot, so that slots of one price stay one block: within an
+    hour the earlier slot is taken anyway.
+    """
+    if not task.later_costs:
+        return list(task.cost)
+    first = task.grid.start // SECONDS_PER_HOUR
+    return [
+        price + task.later_costs * (task.grid.slot(index).start // SECONDS_PER_HOUR - first)
+        for index, price in enumerate(task.cost)
     ]
 
 

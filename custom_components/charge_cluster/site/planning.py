@@ -5,9 +5,9 @@ has left in each quarter of an hour beside its usual base load (`usual_load`), w
 energy costs. What comes back is kept, so that a restart goes on with it; `plan_now` tells each pass what holds now.
 
 A plan is made anew when somebody came, went or said something, when prices or ceilings changed, when a departure has
-passed, and when a slot begins and a session has got clearly less or more than planned; every hour where it rests on who
-may come or go; not otherwise, and not more often than every few seconds. A session without a plan charges now: one that
-has just come waits for its plan for a moment, so that its contactor does not close for nothing.
+passed, and when a quarter of an hour begins and the plan rests on who may come or go, or a session has got clearly less
+or more than planned; not otherwise, and not more often than every few seconds. A session without a plan charges now:
+one that has just come waits for its plan for a moment, so that its contactor does not close for nothing.
 """
 
 from __future__ import annotations
@@ -42,6 +42,7 @@ from .plan_task import (
     filled,
     grid_for,
     had_by,
+    later_costs,
     lost_costs,
     pauses,
     planned_session,
@@ -61,10 +62,6 @@ LOGGER = logging.getLogger(__name__)
 
 APART_S = 5.0
 """Plans are made at most so often, however many come and go."""
-
-HOPES_S = 3600.0
-"""Where room is kept for vehicles that are only expected, or a departure is only likely, a plan is made anew so often:
-they may not have come, and who is still there is likely to stay for longer than it was."""
 
 MOST_WORK_S = 2.0
 """A plan that takes longer has to do as it is by then; hundreds of sessions take less than half a second."""
@@ -137,7 +134,6 @@ class Planning:
         self._slot: float | None = None
         self._about: object = None
         self._hopeful = False
-        self._planned_at = -math.inf
         self._due_at = -math.inf
         self._work: asyncio.Task[None] | None = None
         self._attempted: frozenset[str] = frozenset()
@@ -239,10 +235,9 @@ class Planning:
         held = {circuit_id: caps.of(circuit_id) for circuit_id in model.circuits}
         about = self._about_now(model, asking, decision, held)
         monotonic = self._clock.monotonic()
-        stale = self._hopeful and monotonic - self._planned_at >= HOPES_S
-        if (about == self._about and not stale) or monotonic < self._due_at:
+        if about == self._about or monotonic < self._due_at:
             return
-        self._about, self._planned_at, self._due_at = about, monotonic, monotonic + APART_S
+        self._about, self._due_at = about, monotonic + APART_S
         situation = Situation(model, states, decision, held, now)
         self._attempted = frozenset(session.session_id for _, session in asking)
         self._work = asyncio.get_running_loop().create_task(self._replan(situation, asking))
@@ -290,7 +285,8 @@ class Planning:
         if first or slot == self._slot:
             return
         self._slot = slot
-        if any(self._is_off(state, session, now) for state, session in asking):
+        # Who was only expected may not have come, and who is still there is likely to stay for longer than it was.
+        if self._hopeful or any(self._is_off(state, session, now) for state, session in asking):
             self._news += 1
 
     def _target_moved(self, session: Session, key: str, now: float) -> bool:
@@ -388,6 +384,7 @@ class Planning:
             expected=expected,
             peak=self._peak_charge(situation, grid, others_w),
             lost_costs=lost_costs(cost),
+            later_costs=later_costs(cost),
         )
         found_plan = await self._solve(task)
         short = {
