@@ -194,7 +194,7 @@ class _Slots:
         ladder, amps = self._ladders[index], self.amps[index]
         dearer = [slot for slot, price in enumerate(prices) if amps[slot] and price > prices[now] + DUST_PRICE]
         later = math.fsum(amps[slot] * ladder.hours[slot] for slot in dearer)
-        wants = later / ladder.hours[now]
+        wants = (later + max(0.0, self.lacks(index))) / ladder.hours[now]
         if ladder.step_a > 0.0:
             wants = ladder.step_a * math.ceil(wants / ladder.step_a - DUST_A)
         if amps[now] <= 0.0:
