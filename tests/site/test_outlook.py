@@ -15,7 +15,13 @@ HOUR_S = 3600.0
 
 def parked(wish: SessionWish, *, energy_wh: float = 5_000.0, limit_a: float = 10.0, phases: int = 3) -> ConnectorView:
     session = SessionView(
-        session_id="s", started_at=NOW - HOUR_S, energy_wh=energy_wh, id_tag=None, transaction_id="1", wish=wish
+        session_id="s",
+        started_at=NOW - HOUR_S,
+        energy_wh=energy_wh,
+        id_tag=None,
+        transaction_id="1",
+        wish=wish,
+        asked_wh=wish.wanted_wh,
     )
     return replace(a_connector("p1/1"), session=session, limit_a=limit_a, phases=phases)
 
