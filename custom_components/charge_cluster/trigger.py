@@ -136,7 +136,7 @@ class SessionImpossible(_SessionTrigger):
     _kind = IMPOSSIBLE
     # It may become possible, which nobody is told, and impossible once more.
     _which = (EVENT_TYPE, "session_id", "shortfall_kwh", "duration_s")
-    _variables = (*OF_SESSIONS, "shortfall_kwh")
+    _variables = (*OF_SESSIONS, "shortfall_kwh", "possible_at")
 
     @override
     def _beyond(self, state: State) -> dict[str, Any]:
