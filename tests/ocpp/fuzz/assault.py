@@ -41,6 +41,8 @@ THROWS_OF_STRANGER = 4
 KNOCKS = 2
 FLOOD = 2_000
 ANSWERED_WITHIN_S = 20.0
+REPEATED = frozenset({"transactionId", "vatNumber"})
+"""Fields that repeat what a charge point said: the id that it gave a transaction, and the number that it asks about."""
 ENDED_WITHIN_S = 20.0
 DOOR_PATIENCE_S = 0.3
 DOOR_ANSWERS = re.compile(rb"HTTP/1\.[01] (101|4\d\d|503) |\x15\x03")
@@ -266,7 +268,7 @@ class _Sitting:
         while (message := await self._client.receive()) is not None:
             if message == "pong":
                 continue
-            if CANARY in json.dumps(message[2:]):
+            if CANARY in json.dumps(_own_words(message[2:])):
                 raise FateMissed(f"what was thrown comes back: {message[:3]} after {_quoted(one)}")
             if message[0] == 2:
                 await self._reply(message)
@@ -300,6 +302,13 @@ class _Sitting:
                 await self._client.send(reply)
         except ConnectionError:
             return  # it has ended, and what was said before that is still to be read
+
+
+def _own_words(said: Any) -> Any:
+    """Return what was said but for what the specification wants repeated."""
+    if isinstance(said, dict):
+        return {name: _own_words(value) for name, value in said.items() if name not in REPEATED}
+    return [_own_words(value) for value in said] if isinstance(said, list) else said
 
 
 def _quoted(one: Throw) -> str:
