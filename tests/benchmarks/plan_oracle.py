@@ -52,7 +52,7 @@ def best_plan(task: PlanTask, *, energy_wh: float | None = None, capacity: float
 
 
 class _Programme:
-    """Amps of each session in each slot in which it can charge."""
+    """Amps of each session in each slot in which it can charge: what is kept for it, and what is beyond that."""
 
     def __init__(self, task: PlanTask, sessions: list[PlannedSession], capacity: float) -> None:
         first = {circuit_id: 3 * index for index, circuit_id in enumerate(task.free_a)}
@@ -72,12 +72,16 @@ class _Programme:
                 if hours <= 0.0 or (session.allowed is not None and not session.allowed[slot]):
                     continue
                 rows = [slot * stride + first[circuit] + phase for circuit in circuits for phase in session.phases]
-                used += rows
-                variables += [len(self.wh)] * len(rows)
-                self.wh.append(hours * session.delivers_w)
-                self.upper.append(session.maximum_a)
-                self.of_session.append(index)
-                self.slots.append(slot)
+                kept_a = min(session.kept_a, session.maximum_a)
+                for stands_in, upper_a in (((), kept_a), (rows, session.maximum_a - kept_a)):
+                    if upper_a <= 0.0:
+                        continue
+                    used += stands_in
+                    variables += [len(self.wh)] * len(stands_in)
+                    self.wh.append(hours * session.delivers_w)
+                    self.upper.append(upper_a)
+                    self.of_session.append(index)
+                    self.slots.append(slot)
         shape = (stride * task.grid.count, len(self.wh))
         matrix = csr_array(coo_array((np.ones(len(used)), (used, variables)), shape=shape))
         needed = np.diff(matrix.indptr) > 0

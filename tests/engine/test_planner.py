@@ -52,7 +52,7 @@ def assert_fits(task: PlanTask, made: Plan) -> None:
         for slot, of_slot in enumerate(free):
             for phase in range(3):
                 load = sum(
-                    made.sessions[session.key].amps[slot]
+                    max(0.0, made.sessions[session.key].amps[slot] - session.kept_a)
                     for session in task.sessions
                     if circuit_id in task.paths[session.circuit_id] and phase in session.phases
                 )
@@ -134,6 +134,7 @@ def test_room_is_kept_for_who_is_expected() -> None:
         a_task(a_session(wh=float("nan")), cost=[0.1]),
         a_task(a_session(allowed=(True,)), cost=[0.1, 0.2]),
         a_task(a_session(staying=(1.0,)), cost=[0.1, 0.2]),
+        a_task(a_session(kept_a=-1.0), cost=[0.1]),
         replace(a_task(cost=[0.1, 0.2]), cost=[0.1]),
         replace(a_task(cost=[0.1]), cost=[float("nan")]),
         replace(a_task(cost=[0.1]), free_a={"supply": []}),
@@ -173,6 +174,7 @@ def tasks(draw: st.DrawFn) -> PlanTask:
                 weight=draw(st.sampled_from([1.0, 1.0, 3.0])),
                 taken_wh=draw(st.sampled_from([0.0, 0.0, 1500.0, 9000.0])),
                 staying=draw(st.none() | leaving(count)),
+                kept_a=draw(st.sampled_from([0.0, 0.0, 6.0, 20.0])),
             )
         )
     return replace(
@@ -236,6 +238,33 @@ def test_it_is_as_cheap_as_the_linear_programme(scarce: float, seed: int) -> Non
     made = plan(task)
     assert made.energy_wh >= 0.995 * best_plan(task).energy_wh
     assert made.cost <= 1.005 * best_plan(task, energy_wh=made.energy_wh).cost
+
+
+@pytest.mark.parametrize("kept_a", [2.0, 6.0])
+@pytest.mark.parametrize("scarce", [0.8, 1.2])
+def test_it_is_as_cheap_with_what_is_kept_for_who_waits(scarce: float, kept_a: float) -> None:
+    task = at_any_current(a_plan_task(50, 1, scarce=scarce))
+    task = replace(task, sessions=[replace(session, kept_a=kept_a) for session in task.sessions])
+    made = plan(task)
+    assert_fits(task, made)
+    assert made.energy_wh >= 0.995 * best_plan(task).energy_wh
+    assert made.cost <= 1.005 * best_plan(task, energy_wh=made.energy_wh).cost
+
+
+def test_who_has_to_be_kept_room_for_charges_beside_others_in_the_cheapest_hour() -> None:
+    """Three cars for each of whom 6 A are kept, and nothing besides: all three charge at once and none waits in vain."""
+    sessions = [a_session(f"P{index}", wh=1380.0, hours=4.0, kept_a=6.0) for index in range(3)]
+    made = plan(a_task(*sessions, cost=hourly(0.3, 0.2, 0.1, 0.2), supply_a=0.0))
+    assert made.shortfall_wh == 0.0
+    assert {session.amps for session in made.sessions.values()} == {(0.0,) * 8 + (6.0,) * 4 + (0.0,) * 4}
+
+
+def test_what_is_kept_counts_in_the_peak_all_the_same() -> None:
+    sessions = [a_session(f"P{index}", wh=1380.0, hours=4.0, kept_a=6.0) for index in range(2)]
+    peak = PeakCharge(free_w=(1380.0,) * 16, per_kw=10.0)
+    made = plan(replace(a_task(*sessions, cost=hourly(0.3, 0.2, 0.1, 0.2), supply_a=0.0), peak=peak))
+    assert (made.shortfall_wh, made.raises_peak_w) == (0.0, 0.0)
+    assert max(map(sum, zip(*(session.amps for session in made.sessions.values()), strict=True))) == 6.0
 
 
 def test_with_whole_amps_and_a_minimum_little_is_lost() -> None:

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, strategies as st
 
 from custom_components.charge_cluster.engine.guard import DrawBound
-from custom_components.charge_cluster.engine.planner import PlannedSession
 from custom_components.charge_cluster.engine.tariff import Grid
 from custom_components.charge_cluster.site.connector import ConnectorState
 from custom_components.charge_cluster.site.foresight import ExpectedStay, PastStay
+from custom_components.charge_cluster.site.plan import Aim, Said
 from custom_components.charge_cluster.site.plan_task import (
     MOST_PAUSES,
     Situation,
@@ -20,6 +20,7 @@ from custom_components.charge_cluster.site.plan_task import (
     later_costs,
     lost_costs,
     pauses,
+    planned_session,
     take_fallbacks,
 )
 from tests.engine.sites import a_connector, a_stage
@@ -137,20 +138,12 @@ def test_what_passes_keep_for_fallbacks_is_not_planned_with() -> None:
         for (key, connector), fallback_a in zip(stage.site.connectors.items(), (6.0, 6.0, 0.0), strict=True)
     }
     situation = Situation(stage.site, states, stage.decision, {}, START_WALL)
-    session = PlannedSession(
-        key="c2",
-        circuit_id=stage.site.connectors["c2"].circuit_id,
-        phases=(0, 1, 2),
-        minimum_a=6.0,
-        maximum_a=16.0,
-        step_a=1.0,
-        ready_at=START_WALL,
-        leave_at=START_WALL + 8 * HOUR_S,
-        wanted_wh=2 * 16.0 * 3 * 230.0,
-    )
     free_a = {circuit_id: [(40.0, 40.0, 5.0)] * GRID.count for circuit_id in stage.site.circuits}
-    take_fallbacks(free_a, situation, GRID, {"c2": session})
+    take_fallbacks(free_a, situation, {"c2"})
     for free in free_a.values():
-        # The empty one keeps its 6 A, the other waits three quarters of its stay and is empty afterwards.
-        assert [amps for slot in (0, 31) for amps in free[slot]] == pytest.approx([29.5, 29.5, 0.0] * 2)
-        assert [amps for slot in (32, 95) for amps in free[slot]] == pytest.approx([28.0, 28.0, 0.0] * 2)
+        assert free == [(28.0, 28.0, 0.0)] * GRID.count
+    aim = Aim(leave_at=START_WALL + HOUR_S, leave_by=Said.DRIVER, remaining_wh=1000.0, remaining_by=Said.DRIVER)
+    kept = [
+        planned_session(state, situation, aim, GRID, taken_wh=0.0, delay_s=0.0).kept_a for state in states.values()
+    ]
+    assert kept == [6.0, 6.0, 0.0]

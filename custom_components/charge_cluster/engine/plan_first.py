@@ -48,15 +48,19 @@ def as_early_as_possible(kinds: Sequence[Kind], cars: Sequence[Car], room: Seque
         order = sorted(left, key=lambda index: (-cars[index].weight, had[index] / cars[index].in_all, index))
         for index in order:
             rows = uses[cars[index].kind]
-            there = min([free[row] / times for row, times in rows], default=left[index])
-            amount = min(left[index], cars[index].most[slot], there)
+            car = cars[index]
+            kept, metered = 0.0 if car.kept is None else car.kept[slot], kinds[car.kind].metered
+            there = min(
+                [free[row] / times + (0.0 if row in metered else kept) for row, times in rows], default=left[index]
+            )
+            amount = min(left[index], car.most[slot], there)
             if amount <= DUST_AH:
                 continue
             found[index][slot] = amount
             had[index] += amount
             left[index] -= amount
             for row, times in rows:
-                free[row] -= times * amount
+                free[row] -= times * (amount if row in metered else max(0.0, amount - kept))
             if left[index] <= DUST_AH:
                 del left[index]
     return found
@@ -68,4 +72,5 @@ def without(car: Car, first: Sequence[float]) -> Car:
     if not amount:
         return car
     most = [most - part for most, part in zip(car.most, first, strict=True)]
-    return replace(car, most=most, wanted=max(0.0, car.wanted - amount), taken=car.taken + amount)
+    kept = None if car.kept is None else [max(0.0, kept - part) for kept, part in zip(car.kept, first, strict=True)]
+    return replace(car, most=most, kept=kept, wanted=max(0.0, car.wanted - amount), taken=car.taken + amount)

@@ -2,7 +2,8 @@
 
 Everything is counted in ampere-hours per phase: what a vehicle takes in a slot stands in that many of each of its rows
 (one per phase and circuit up to the supply, as in `rows`; where the peak has a price, one more for the sum of all
-phases). After every step the plan is one that fits, so it can be had at any time.
+phases). What is kept for it whether it charges or waits stands in none but that of the peak. After every step the plan
+is one that fits, so it can be had at any time.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ class Kind:
 
     paths: tuple[Rows, ...]
     """For each phase its rows, the deepest circuit first."""
+    metered: frozenset[int] = frozenset()
+    """Those of them in which all counts that is drawn, whether it is kept for a vehicle anyway or not."""
 
     @property
     def uses(self) -> Mapping[int, int]:
@@ -51,6 +54,8 @@ class Car:
     weight: float
     risk: Sequence[float] | None = None
     """What each slot is dearer for it alone; None: nothing."""
+    kept: Sequence[float] | None = None
+    """What of each slot is kept for it whether it takes that or not; None: nothing."""
 
     @property
     def in_all(self) -> float:
@@ -95,6 +100,7 @@ class Flow:
         self.took = [[0.0] * len(price) for _ in cars]
         self.unmet = [car.wanted for car in cars]
         self._uses = [tuple(kind.uses.items()) for kind in kinds]
+        self._metered = [kind.metered for kind in kinds]
         # Who needs room on several phases at once goes first, and of the others who has least choice; or just these.
         choice = [
             (
@@ -204,7 +210,7 @@ class Flow:
         amount = min(amount, self.unmet[index], car.most[slot] - self.took[index][slot])
         if amount <= DUST_AH:
             return 0.0
-        amount = min(amount, self._room_for(car.kind, slot))
+        amount = min(amount, self._room_for(index, slot))
         if amount <= DUST_AH:
             return 0.0
         self._put(index, slot, amount)
@@ -212,16 +218,33 @@ class Flow:
 
     def _put(self, index: int, slot: int, amount: float) -> None:
         """Let a vehicle take more (or, below 0, less) in a slot."""
+        room, car = self.room[slot], self.cars[index]
+        stood = 0.0 if car.kept is None else self._stands(index, slot)
         self.took[index][slot] += amount
         self.unmet[index] -= amount
-        room = self.room[slot]
-        for row, times in self._uses[self.cars[index].kind]:
-            room[row] -= times * amount
+        if car.kept is None:
+            for row, times in self._uses[car.kind]:
+                room[row] -= times * amount
+            return
+        more, metered = self._stands(index, slot) - stood, self._metered[car.kind]
+        for row, times in self._uses[car.kind]:
+            room[row] -= times * (amount if row in metered else more)
 
-    def _room_for(self, kind: int, slot: int) -> float:
-        """Return how much more a vehicle of a kind can take in a slot."""
-        room = self.room[slot]
-        return min([room[row] / times for row, times in self._uses[kind]], default=math.inf)
+    def _stands(self, index: int, slot: int) -> float:
+        """Return how much of what a vehicle takes in a slot stands in its rows."""
+        kept = self.cars[index].kept
+        return self.took[index][slot] if kept is None else max(0.0, self.took[index][slot] - kept[slot])
+
+    def _room_for(self, index: int, slot: int) -> float:
+        """Return how much more a vehicle can take in a slot."""
+        room, car = self.room[slot], self.cars[index]
+        if car.kept is None:
+            return min([room[row] / times for row, times in self._uses[car.kind]], default=math.inf)
+        own, metered = max(0.0, car.kept[slot] - self.took[index][slot]), self._metered[car.kind]
+        return min(
+            [room[row] / times + (0.0 if row in metered else own) for row, times in self._uses[car.kind]],
+            default=math.inf,
+        )
 
     def _make_way(self, index: int) -> None:
         """Let others move, in the slots in which a vehicle has no room, to where they have some."""
@@ -235,7 +258,7 @@ class Flow:
                 if self.unmet[index] <= DUST_AH or self._tries < 0:
                     return
                 full = {row for row, _ in self._uses[car.kind] if free[row] <= DUST_AH}
-                there = self.took[other][slot]
+                there = self._stands(other, slot)
                 if other == index or there <= DUST_AH:
                     continue
                 kind = self.cars[other].kind
@@ -250,7 +273,7 @@ class Flow:
         for slot in self._order[index]:
             if slot == source or most[slot] - took[slot] <= DUST_AH:
                 continue
-            moved = min(amount, most[slot] - took[slot], self._room_for(self.cars[index].kind, slot))
+            moved = min(amount, most[slot] - took[slot], self._room_for(index, slot))
             if moved > DUST_AH:
                 self._put(index, source, -moved)
                 self._put(index, slot, moved)
@@ -269,7 +292,7 @@ class Flow:
                 source = sources[-1]
                 if (price[source], source) <= (price[slot], slot):
                     return
-                moved = min(took[source], car.most[slot] - took[slot], self._room_for(car.kind, slot))
+                moved = min(took[source], car.most[slot] - took[slot], self._room_for(index, slot))
                 if moved <= DUST_AH:
                     break
                 self._put(index, source, -moved)

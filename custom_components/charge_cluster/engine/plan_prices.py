@@ -140,9 +140,10 @@ class _Taker:
     worth: float
     lacking: float
     most: list[float]
+    """What it can take in each block; for a kind with something kept: beyond that, and then what is kept."""
     risk: list[float] | None
     sums: list[float]
-    """What it took in each block in the rounds that are kept, added up."""
+    """What it took of each in the rounds that count, added up."""
 
 
 class _Rounds:
@@ -158,11 +159,17 @@ class _Rounds:
         self._blocks = blocks_of(price)
         self._price = [sum(price[slot] for slot in block) / len(block) for block in self._blocks]
         self._takers: dict[int, list[_Taker]] = {}
+        self._with_kept = {car.kind for car in cars if car.kept is not None}
         for index, car in enumerate(cars):
             most = [sum(car.most[slot] for slot in block) for block in self._blocks]
             risk = None
             if car.risk is not None:
                 risk = [sum(car.risk[slot] for slot in block) / len(block) for block in self._blocks]
+            if car.kind in self._with_kept:
+                kept = [0.0 if car.kept is None else sum(car.kept[slot] for slot in block) for block in self._blocks]
+                kept = [min(a, b) for a, b in zip(kept, most, strict=True)]
+                most = [a - b for a, b in zip(most, kept, strict=True)] + kept
+                risk = None if risk is None else risk * 2
             lacking = lacking_price(car, price, peak)
             taker = _Taker(index, car.wanted, car.worth, lacking, most, risk, [0.0] * len(most))
             self._takers.setdefault(car.kind, []).append(taker)
@@ -170,15 +177,21 @@ class _Rounds:
         rows = sorted({row for uses in self._uses.values() for row, _ in uses})
         self._room = {row: [sum(room[slot][row] for slot in block) for block in self._blocks] for row in rows}
         self._users = {
-            row: [(kind, times) for kind, uses in self._uses.items() for other, times in uses if other == row]
+            row: [
+                ((kind, row in kinds[kind].metered), times)
+                for kind, uses in self._uses.items()
+                for other, times in uses
+                if other == row
+            ]
             for row in rows
         }
+        """For each row who stands in it: kinds, and whether with all that they draw or what is beyond what is kept."""
         self._lengths = [sum(peak.hours[slot] for slot in block) for block in self._blocks] if peak else []
         nothing = [0.0] * len(self._blocks)
         self._row_price = dict.fromkeys(rows, nothing)
         self._best = self._row_price
         self._bound = -math.inf
-        self._average = dict.fromkeys(self._takers, nothing)
+        self._average = dict.fromkeys({user for users in self._users.values() for user, _ in users}, nothing)
         self._raised = 0.0
         self._pace, self._in_vain, self._kept = FIRST_PACE, 0, 0
         self._raised_sum = 0.0
@@ -196,8 +209,14 @@ class _Rounds:
         if keep:
             self._kept += 1
             self._raised_sum += raised
-        for kind, load in loads.items():
-            self._average[kind] = [old + part * (new - old) for old, new in zip(self._average[kind], load, strict=True)]
+        for user, average in self._average.items():
+            kind, metered = user
+            load = loads[kind]
+            if kind in self._with_kept:
+                load, kept = load[: len(average)], load[len(average) :]
+                if metered:
+                    load = [a + b for a, b in zip(load, kept, strict=True)]
+            self._average[user] = [old + part * (new - old) for old, new in zip(average, load, strict=True)]
         if cost > self._bound:
             self._bound, self._best, self._in_vain = cost, self._row_price, 0
             self._pace = min(self._pace * FASTER, MOST_PACE)
@@ -210,11 +229,11 @@ class _Rounds:
         )
 
     def _answer(self, *, keep: bool) -> tuple[float, dict[int, list[float]]]:
-        """Return the bound that the present prices give, and what each kind takes in each block."""
+        """Return the bound that the present prices give, and what each kind takes in each block (see `_Taker.most`)."""
         total = -sum(math.sumprod(self._row_price[row], room) for row, room in self._room.items())
         loads = {}
         for kind, takers in self._takers.items():
-            of_kind = self._prices(kind, self._row_price)
+            of_kind = self._prices_of_parts(kind)
             order_of_kind = sorted(range(len(of_kind)), key=of_kind.__getitem__)
             load = [0.0] * len(of_kind)
             for taker in takers:
@@ -243,12 +262,13 @@ class _Rounds:
             loads[kind] = load
         return total, loads
 
-    def _prices(self, kind: int, row_price: dict[int, list[float]]) -> list[float]:
-        """Return the price of each block for a kind, with those of its rows."""
+    def _prices(self, kind: int, row_price: dict[int, list[float]], *, kept: bool = False) -> list[float]:
+        """Return the price of each block for a kind, with that of its rows; `kept`: of those in which that counts."""
         phases = len(self._kinds[kind].paths)
         columns = [
             row_price[row] if times == 1 else [times * price for price in row_price[row]]
             for row, times in self._uses[kind]
+            if not kept or row in self._kinds[kind].metered
         ]
         if not columns:
             return self._price
@@ -257,14 +277,19 @@ class _Rounds:
             for price, extra in zip(self._price, map(sum, zip(*columns, strict=True)), strict=True)
         ]
 
+    def _prices_of_parts(self, kind: int) -> list[float]:
+        """Return the present prices of what `_Taker.most` says."""
+        prices = self._prices(kind, self._row_price)
+        return prices + self._prices(kind, self._row_price, kept=True) if kind in self._with_kept else prices
+
     def _move(self, gap: float) -> bool:
         """Move the prices along the overload, from the best ones on; return whether nothing is overloaded."""
         overload = {}
         squares = 0.0
         for row, room in self._room.items():
             over = [-amount for amount in room]
-            for kind, times in self._users[row]:
-                average = self._average[kind]
+            for user, times in self._users[row]:
+                average = self._average[user]
                 over = [a + times * b for a, b in zip(over, average, strict=True)]
             if self._peak is not None and row == self._peak.row:
                 over = [a - self._raised * b for a, b in zip(over, self._lengths, strict=True)]
@@ -290,9 +315,17 @@ class _Rounds:
                 for slot in block:
                     prices[kind][slot] = price - mean + self._slot_price[slot]
             for taker in takers if self._kept else ():
-                for block, total, most in zip(self._blocks, taker.sums, taker.most, strict=True):
+                sums, mosts = self._whole(kind, taker.sums), self._whole(kind, taker.most)
+                for block, total, most in zip(self._blocks, sums, mosts, strict=True):
                     if total:
                         share = total / (self._kept * most)
                         for slot in block:
                             shares[taker.index][slot] = share
         return Guide(prices=prices, shares=shares, raised=self._raised_sum / self._kept if self._kept else 0.0)
+
+    def _whole(self, kind: int, amounts: list[float]) -> list[float]:
+        """Return amounts of blocks with what is kept in them."""
+        if kind not in self._with_kept:
+            return amounts
+        half = len(amounts) // 2
+        return [a + b for a, b in zip(amounts[:half], amounts[half:], strict=True)]

@@ -26,6 +26,10 @@ class Ladder:
 
     rows: tuple[tuple[int, int], ...]
     """Its rows, and how many times it stands in each."""
+    metered: frozenset[int] = frozenset()
+    """Those in which all counts that it draws."""
+    kept_a: float = 0.0
+    """What is kept for it whether it draws that or not: it stands in no other row."""
     hours: Sequence[float]
     """How much of each slot it can charge in."""
     wanted: float
@@ -35,6 +39,11 @@ class Ladder:
     step_a: float
     """0: any current."""
     weight: float
+
+    @property
+    def dust_a(self) -> float:
+        """Return what may be missing of a step by rounding alone."""
+        return DUST_A if self.step_a > 0.0 else 0.0
 
     def down(self, amps: float) -> float:
         """Return the highest of its currents that is not above one; 0: there is none."""
@@ -162,7 +171,7 @@ class _Slots:
                 wants = ladder.step_a * math.ceil(wants / ladder.step_a - DUST_A)
             if amps[slot] <= 0.0:
                 wants = max(wants, ladder.above(0.0))
-            more = ladder.down(amps[slot] + min(wants, self._there(index, slot) + DUST_A)) - amps[slot]
+            more = ladder.down(amps[slot] + min(wants, self._there(index, slot) + ladder.dust_a)) - amps[slot]
             if more > DUST_A:
                 self._give(index, slot, more)
                 lacks -= more * hours
@@ -199,17 +208,28 @@ class _Slots:
             wants = ladder.step_a * math.ceil(wants / ladder.step_a - DUST_A)
         if amps[now] <= 0.0:
             wants = max(wants, ladder.above(0.0))
-        more = ladder.down(amps[now] + min(wants, self._there(index, now) + DUST_A)) - amps[now]
+        more = ladder.down(amps[now] + min(wants, self._there(index, now) + ladder.dust_a)) - amps[now]
         if more > DUST_A:
             self._give(index, now, more)
             self.give_away(index, -self.lacks(index), sorted(dearer, key=prices.__getitem__))
 
     def _there(self, index: int, slot: int) -> float:
-        room = self._room[slot]
-        return min([room[row] / times for row, times in self._ladders[index].rows], default=math.inf)
+        room, ladder = self._room[slot], self._ladders[index]
+        if not ladder.kept_a:
+            return min([room[row] / times for row, times in ladder.rows], default=math.inf)
+        own = max(0.0, ladder.kept_a - self.amps[index][slot])
+        return min(
+            [room[row] / times + (0.0 if row in ladder.metered else own) for row, times in ladder.rows],
+            default=math.inf,
+        )
 
     def _give(self, index: int, slot: int, more: float) -> None:
+        room, ladder, before = self._room[slot], self._ladders[index], self.amps[index][slot]
         self.amps[index][slot] += more
-        room = self._room[slot]
-        for row, times in self._ladders[index].rows:
-            room[row] -= times * more
+        if not ladder.kept_a:
+            for row, times in ladder.rows:
+                room[row] -= times * more
+            return
+        stands = max(0.0, before + more - ladder.kept_a) - max(0.0, before - ladder.kept_a)
+        for row, times in ladder.rows:
+            room[row] -= times * (more if row in ladder.metered else stands)

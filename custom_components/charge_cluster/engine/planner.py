@@ -72,6 +72,8 @@ class PlannedSession:
     costs something a first part of such a session is planned as early as there is room."""
     watts_per_amp: float | None = None
     """What an amp delivers; None: 230 V on each of its phases."""
+    kept_a: float = 0.0
+    """What is kept for it on its phases whether it charges or waits, and is not in `PlanTask.free_a`."""
 
     @property
     def delivers_w(self) -> float:
@@ -188,6 +190,7 @@ def plan(task: PlanTask, *, enough: Callable[[], bool] = never) -> Plan:
             worth=session.delivers_w / NOMINAL_VOLTAGE_V,
             weight=session.weight,
             risk=_risk(session, task),
+            kept=[min(session.kept_a, session.maximum_a) * of_slot for of_slot in stay] if session.kept_a else None,
         )
         for session, stay in zip(sessions, stays, strict=True)
     ]
@@ -204,6 +207,8 @@ def plan(task: PlanTask, *, enough: Callable[[], bool] = never) -> Plan:
     ladders = [
         Ladder(
             rows=tuple(rows.kinds[car.kind].uses.items()),
+            metered=rows.kinds[car.kind].metered,
+            kept_a=min(session.kept_a, session.maximum_a),
             hours=stay,
             wanted=car.wanted,
             # Nobody knows the steps of a charger at which somebody is only expected.
@@ -330,8 +335,12 @@ def _check_session(session: PlannedSession, task: PlanTask) -> None:
         raise BadTask(f"session {session.key}: phases {session.phases}")
     if not 0.0 <= session.minimum_a <= session.maximum_a < math.inf or session.maximum_a <= 0.0:
         raise BadTask(f"session {session.key}: {session.minimum_a} A to {session.maximum_a} A")
-    numbers = (session.ready_at, session.leave_at, session.wanted_wh, session.taken_wh, session.step_a)
-    if not all(map(math.isfinite, numbers)) or min(session.weight, session.delivers_w) <= 0.0 or session.step_a < 0.0:
+    numbers = (session.ready_at, session.leave_at, session.wanted_wh, session.taken_wh, session.step_a, session.kept_a)
+    if (
+        not all(map(math.isfinite, numbers))
+        or min(session.weight, session.delivers_w) <= 0.0
+        or min(session.step_a, session.kept_a) < 0.0
+    ):
         raise BadTask(f"session {session.key}: a time, an energy, a step or a weight makes no sense")
     for of_slots in (session.allowed, session.staying):
         if of_slots is not None and len(of_slots) != task.grid.count:
@@ -406,7 +415,10 @@ class _Rows:
             bounded = [circuit for circuit in self._task.paths[session.circuit_id] if circuit in self._first]
             summed = () if self.peak is None else (self.peak.row,)
             self.kinds.append(
-                Kind(tuple((*(self._first[circuit] + phase for circuit in bounded), *summed) for phase in key[1]))
+                Kind(
+                    tuple((*(self._first[circuit] + phase for circuit in bounded), *summed) for phase in key[1]),
+                    frozenset(summed),
+                )
             )
         return known
 

@@ -7,7 +7,6 @@ was wrong.
 
 from __future__ import annotations
 
-import itertools
 import math
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -161,6 +160,7 @@ def planned_session(
         taken_wh=taken_wh,
         allowed=None if only_in is None else tuple(only_in),
         staying=None if still_here is None else staying(still_here, situation.now, grid, delay_s),
+        kept_a=kept_of(state),
     )
 
 
@@ -271,45 +271,29 @@ def take_unplanned(
                 free[slot] = (l1, l2, l3)
 
 
-def take_fallbacks(
-    free_a: Mapping[str, list[PhaseAmps]],
-    situation: Situation,
-    grid: Grid,
-    planned: Mapping[str, PlannedSession],
-) -> None:
-    """Take out of what is free what passes keep for connectors that wait or are empty: they may go to it by themselves.
+def kept_of(state: ConnectorState) -> float:
+    """Return the amps that passes keep for a connector that waits or is empty: it may go to its fallback by itself."""
+    return min(stored_at_most_a(state.bound), state.connector.maximum_a)
 
-    A session with a plan waits for the part of its stay in which it does not need its current; when, the plan is yet
-    to say, so that part is taken out of each slot of its stay. One without a plan draws by itself.
+
+def take_fallbacks(free_a: Mapping[str, list[PhaseAmps]], situation: Situation, planned: Collection[str]) -> None:
+    """Take out of what is free what passes keep for connectors, whether they charge or wait.
+
+    A session with a plan may draw as much of it as it likes (`PlannedSession.kept_a`). One without a plan draws by
+    itself. Where a cap from outside leaves less than all fallbacks together a plan may promise more than there is:
+    caps are kept by control alone.
     """
-    steps = {circuit_id: [[0.0] * (grid.count + 1) for _ in PHASES] for circuit_id in free_a}
+    taken = {circuit_id: [0.0] * len(PHASES) for circuit_id in free_a}
     for state in situation.states.values():
-        connector, session = state.connector, planned.get(state.key)
-        fallback_a = min(stored_at_most_a(state.bound), connector.maximum_a)
-        if fallback_a <= 0.0 or state.leaving or (session is None and state.session is not None):
+        kept_a = kept_of(state)
+        if kept_a <= 0.0 or state.leaving or (state.key not in planned and state.session is not None):
             continue
-        meanwhile_a, left = fallback_a, 0
-        if session is not None:
-            meanwhile_a *= _waiting_share(session, situation.now)
-            left = min(grid.count, max(0, math.ceil((session.leave_at - grid.start) / grid.step_s)))
-        for circuit_id in situation.model.paths.get(connector.circuit_id, ()):
-            for phase in connector.phases:
-                steps[circuit_id][phase][0] += meanwhile_a
-                steps[circuit_id][phase][left] += fallback_a - meanwhile_a
+        for circuit_id in situation.model.paths.get(state.connector.circuit_id, ()):
+            for phase in state.connector.phases:
+                taken[circuit_id][phase] += kept_a
     for circuit_id, free in free_a.items():
-        kept = zip(*(itertools.accumulate(phase) for phase in steps[circuit_id]), strict=True)
-        for slot, (amps, fallbacks) in enumerate(zip(list(free), kept, strict=False)):
-            l1, l2, l3 = (max(0.0, now_a - kept_a) for now_a, kept_a in zip(amps, fallbacks, strict=True))
-            free[slot] = (l1, l2, l3)
-
-
-def _waiting_share(session: PlannedSession, now: float) -> float:
-    """Return which part of its stay a session has no need of, at its largest current."""
-    stay_s = session.leave_at - max(now, session.ready_at)
-    power_w = session.maximum_a * len(session.phases) * NOMINAL_VOLTAGE_V
-    if stay_s <= 0.0 or power_w <= 0.0:
-        return 0.0
-    return max(0.0, 1.0 - session.wanted_wh / power_w * SECONDS_AN_HOUR / stay_s)
+        kept1, kept2, kept3 = taken[circuit_id]
+        free[:] = [(max(0.0, l1 - kept1), max(0.0, l2 - kept2), max(0.0, l3 - kept3)) for l1, l2, l3 in free]
 
 
 def expected_sessions(

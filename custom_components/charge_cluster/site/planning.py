@@ -372,7 +372,7 @@ class Planning:
             )
             await asyncio.sleep(0)
         await asyncio.sleep(0)
-        take_fallbacks(free_a, situation, grid, sessions)
+        take_fallbacks(free_a, situation, sessions.keys())
         await asyncio.sleep(0)
         task = PlanTask(
             grid=grid,
