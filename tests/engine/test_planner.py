@@ -252,7 +252,7 @@ def test_it_is_as_cheap_with_what_is_kept_for_who_waits(scarce: float, kept_a: f
 
 
 def test_who_has_to_be_kept_room_for_charges_beside_others_in_the_cheapest_hour() -> None:
-    """Three cars for each of whom 6 A are kept, and nothing besides: all three charge at once and none waits in vain."""
+    """Three cars for each of whom 6 A are kept, and nothing besides: all charge at once and none waits in vain."""
     sessions = [a_session(f"P{index}", wh=1380.0, hours=4.0, kept_a=6.0) for index in range(3)]
     made = plan(a_task(*sessions, cost=hourly(0.3, 0.2, 0.1, 0.2), supply_a=0.0))
     assert made.shortfall_wh == 0.0

@@ -456,6 +456,21 @@ def test_a_night_is_charged_at_the_fallback_though_nobody_leads(loop: VirtualLoo
     play(a_site(loop, 1, fallback_a=6.0), story, usual=replace(AT_ONCE, energy_wh=3000.0))
 
 
+def test_all_charge_in_the_cheap_hour_though_passes_keep_the_fallback_of_each(loop: VirtualLoop) -> None:
+    """There is next to nothing beside the fallbacks: one after the other would leave most of it unused."""
+
+    async def story(site: PhysicalSite) -> None:
+        for number in range(1, 7):
+            site.plug(f"P{number}")
+        await site.run(60)
+        assert drawn(site) == [0.0] * 6
+        await until(site, CHEAP_AT + 120.0)
+        assert min(drawn(site)) >= 6.0
+
+    site = a_site(loop, 6, supply_a=63.0, declared_a=20.0, fallback_a=6.0)
+    play(site, story, usual=replace(AT_ONCE, energy_wh=4000.0, leave_by_s=10.0 * 3600.0))
+
+
 def test_who_needs_all_of_its_fallback_is_never_paused_by_itself(loop: VirtualLoop) -> None:
     async def story(site: PhysicalSite) -> None:
         site.plug("P1")
