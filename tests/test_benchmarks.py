@@ -313,17 +313,18 @@ class TestCommand:
         assert refused.value.code == 2
         assert "shares" in capsys.readouterr().err
 
-    def test_a_run_whose_figures_would_say_nothing_gives_none(
-        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    def test_a_run_that_breaks_off_shows_what_was_measured_before_and_writes_nothing_down(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
     ) -> None:
         def lose(_: ocpp.Extent) -> list[Row]:
             raise rpc.Worthless("9 of 10 messages")
 
         monkeypatch.setattr(ocpp, "measure", lose)
-        assert program.main([]) == 2
+        assert program.main(["--json", str(tmp_path / "figures.json")]) == 2
         told = capsys.readouterr()
-        assert told.out == ""
+        assert "shares" in told.out
         assert "9 of 10 messages" in told.err
+        assert not (tmp_path / "figures.json").exists()
 
 
 class TestReport:

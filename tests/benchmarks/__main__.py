@@ -35,7 +35,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # What was measured until then took minutes; it is shown all the same.
         broken = str(failure)
     report = Report(rows=rows, quick=options.quick)
-    if options.json is not None:
+    if options.json is not None and broken is None:
         options.json.write_text(json.dumps(report.as_json(), indent=2) + "\n", encoding="utf-8")
     sys.stdout.write(f"{report.as_table()}\n")
     if broken is not None:

@@ -350,6 +350,7 @@ async def test_the_clock_is_one_problem_for_all_sites(
 ) -> None:
     monkeypatch.setattr("custom_components.charge_cluster.host_clock.ask_kernel", lambda: False)
     monkeypatch.setattr("custom_components.charge_cluster.host_clock.uptime", lambda: 5.0)
+    monkeypatch.setattr("custom_components.charge_cluster.host_clock.runs_while_off", lambda: False)
     one, other = [await set_up(hass, a_site(free_port(), name=name)) for name in ("North", "South")]
     await shown.appears("host_clock")
     await next_tick(other.runtime_data.site)

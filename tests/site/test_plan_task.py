@@ -143,7 +143,5 @@ def test_what_passes_keep_for_fallbacks_is_not_planned_with() -> None:
     for free in free_a.values():
         assert free == [(28.0, 28.0, 0.0)] * GRID.count
     aim = Aim(leave_at=START_WALL + HOUR_S, leave_by=Said.DRIVER, remaining_wh=1000.0, remaining_by=Said.DRIVER)
-    kept = [
-        planned_session(state, situation, aim, GRID, taken_wh=0.0, delay_s=0.0).kept_a for state in states.values()
-    ]
+    kept = [planned_session(state, situation, aim, GRID, taken_wh=0.0, delay_s=0.0).kept_a for state in states.values()]
     assert kept == [6.0, 6.0, 0.0]
