@@ -620,7 +620,11 @@ class CentralSystem:
 
     def _leaves_unread(self, connection: _Connection, now: float) -> bool:
         """Return whether a peer has left what it was sent for too long, or too much of it."""
-        unread = 0 if connection.transport is None else connection.transport.get_write_buffer_size()
+        try:
+            unread = 0 if connection.transport is None else connection.transport.get_write_buffer_size()
+        except AttributeError:
+            # asyncio's transport over TLS asks what lies beneath it also when that is gone.
+            unread = 0
         if not unread:
             connection.unread_since = None
         elif connection.unread_since is None:
