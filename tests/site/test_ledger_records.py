@@ -14,6 +14,7 @@ from custom_components.charge_cluster.site.exposure import KeptExposure, Spell
 from custom_components.charge_cluster.site.ledger_records import LedgerRecords
 from custom_components.charge_cluster.site.month_peak import KeptPeak
 from custom_components.charge_cluster.site.plan import KeptPlan, Said
+from custom_components.charge_cluster.site.records import KeptBound
 from custom_components.charge_cluster.site.session import Session
 from custom_components.charge_cluster.site.session_wish import NO_PROFILE, NO_SESSION_WISH, Profile, SessionWish
 from custom_components.charge_cluster.site.standing import KeptDemand, KeptStanding
@@ -50,6 +51,21 @@ async def test_a_session_is_found_as_it_was_kept(ledger: Ledger) -> None:
 
     records.keep_session("cp1/1", None)
     assert (await records.load()).sessions == {}
+
+
+async def test_what_may_flow_at_a_connector_is_found_as_it_was_kept(ledger: Ledger) -> None:
+    records = LedgerRecords(ledger, "site")
+    bounds = {
+        "cp1/1": KeptBound(
+            key="cp1/1", limit_a=14.0, held_a=16.0, expires_at=NOON + 30.0, fallback_a=6.0, one_phase=True
+        ),
+        "cp2/1": KeptBound(key="cp2/1", limit_a=None, held_a=32.0, expires_at=None, fallback_a=None),
+    }
+
+    for bound in bounds.values():
+        records.keep_bound(bound)
+
+    assert (await records.load()).bounds == bounds
 
 
 async def test_a_plan_is_found_as_it_was_kept_and_one_of_another_version_is_not(ledger: Ledger) -> None:

@@ -176,6 +176,7 @@ class LedgerRecords:
                 "held_a": bound.held_a,
                 "expires_at": bound.expires_at,
                 "fallback_a": bound.fallback_a,
+                "one_phase": bound.one_phase,
             },
         )
 
