@@ -524,6 +524,27 @@ async def test_a_connection_that_is_silent_for_long_is_hung_up_on(
     assert await raw.closed() == 1001
 
 
+async def test_a_connection_that_cannot_be_looked_after_costs_nobody_else_anything(
+    central: CentralSystem, raw: RawClient, clock: SettableClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Gone:
+        """A transport whose own parts have left it."""
+
+        def get_write_buffer_size(self) -> int:
+            raise RuntimeError("nothing lies beneath")
+
+        def abort(self) -> None:
+            """Nothing is left to abort."""
+
+    await raw.call("Heartbeat", {})
+    other = await RawClient.dial(central.port, "/ocpp/CP2")
+    await other.call("Heartbeat", {})
+    central._connections["CP1"].transport = Gone()  # type: ignore[assignment]  # what is left of one
+    clock.ahead_s += 200
+    assert await other.closed() == 1001
+    assert "nothing lies beneath" in caplog.text
+
+
 async def test_closing_hangs_up_on_everybody(
     journal: MemoryJournal, door: Door, tags: Tags, clock: SettableClock
 ) -> None:

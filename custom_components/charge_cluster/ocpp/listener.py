@@ -585,17 +585,21 @@ class CentralSystem:
                 connection.transport.abort()
 
     async def _tick(self) -> None:
+        soon = asyncio.get_running_loop().call_soon
         while True:
             await asyncio.sleep(TICK_S)
             now = self._clock.monotonic()
+            # Each in a turn of its own: what fails at one is logged by the event loop, and nobody else goes without.
             if self._entrance is not None:
-                self._entrance.tick(now)
-            for connection in list(self._connections.values()):
-                self._look_after(connection, now)
-            for conversation in list(self._conversations.values()):
-                conversation.tick()
+                soon(self._entrance.tick, now)
+            for connection in self._connections.values():
+                soon(self._look_after, connection, now)
+            for conversation in self._conversations.values():
+                soon(conversation.tick)
 
     def _look_after(self, connection: _Connection, now: float) -> None:
+        if self._connections.get(connection.arrival.identity) is not connection:
+            return
         if not (connection.link.statistics.received or connection.speechless_told):
             connection.speechless_told = now - connection.opened_at >= SPEECHLESS_AFTER_S
             if connection.speechless_told:
