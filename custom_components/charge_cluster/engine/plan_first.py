@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from .model import NOMINAL_VOLTAGE_V
-from .plan_flow import DUST_AH, Car, Kind
+from .plan_flow import DUST_AH, Car, Kind, room_for, take_room
 
 FIRST_SHARE = 0.2
 """Of what a session wants in all, what it has taken included."""
@@ -50,17 +50,13 @@ def as_early_as_possible(kinds: Sequence[Kind], cars: Sequence[Car], room: Seque
             rows = uses[cars[index].kind]
             car = cars[index]
             kept, metered = 0.0 if car.kept is None else car.kept[slot], kinds[car.kind].metered
-            there = min(
-                [free[row] / times + (0.0 if row in metered else kept) for row, times in rows], default=left[index]
-            )
-            amount = min(left[index], car.most[slot], there)
+            amount = min(left[index], car.most[slot], room_for(free, rows, metered, kept))
             if amount <= DUST_AH:
                 continue
             found[index][slot] = amount
             had[index] += amount
             left[index] -= amount
-            for row, times in rows:
-                free[row] -= times * (amount if row in metered else max(0.0, amount - kept))
+            take_room(free, rows, metered, amount, max(0.0, amount - kept))
             if left[index] <= DUST_AH:
                 del left[index]
     return found

@@ -9,7 +9,7 @@ is one that fits, so it can be had at any time.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 DUST_AH = 1e-7
@@ -70,6 +70,32 @@ class Car:
         """Return the slots in which it can take anything, the cheapest first, and of these the earliest."""
         own = self.priced(price)
         return sorted((slot for slot, most in enumerate(self.most) if most > DUST_AH), key=own.__getitem__)
+
+
+def room_for(room: Sequence[float], uses: Sequence[tuple[int, int]], metered: Collection[int], kept: float) -> float:
+    """Return how much more a vehicle can take.
+
+    Args:
+        room: what each row has.
+        uses: its rows, and how many times it stands in each.
+        metered: those of them in which all counts that it draws.
+        kept: what is kept for it beside what it takes already.
+    """
+    if not kept:
+        return min([room[row] / times for row, times in uses], default=math.inf)
+    return min([room[row] / times + (0.0 if row in metered else kept) for row, times in uses], default=math.inf)
+
+
+def take_room(
+    room: list[float], uses: Sequence[tuple[int, int]], metered: Collection[int], amount: float, beyond: float
+) -> None:
+    """Take out of rows what a vehicle takes more; `beyond` is as much of that as is not kept for it anyway."""
+    if amount == beyond:
+        for row, times in uses:
+            room[row] -= times * amount
+        return
+    for row, times in uses:
+        room[row] -= times * (amount if row in metered else beyond)
 
 
 class Flow:
@@ -218,17 +244,11 @@ class Flow:
 
     def _put(self, index: int, slot: int, amount: float) -> None:
         """Let a vehicle take more (or, below 0, less) in a slot."""
-        room, car = self.room[slot], self.cars[index]
-        stood = 0.0 if car.kept is None else self._stands(index, slot)
+        kind, stood = self.cars[index].kind, self._stands(index, slot)
         self.took[index][slot] += amount
         self.unmet[index] -= amount
-        if car.kept is None:
-            for row, times in self._uses[car.kind]:
-                room[row] -= times * amount
-            return
-        more, metered = self._stands(index, slot) - stood, self._metered[car.kind]
-        for row, times in self._uses[car.kind]:
-            room[row] -= times * (amount if row in metered else more)
+        beyond = amount if self.cars[index].kept is None else self._stands(index, slot) - stood
+        take_room(self.room[slot], self._uses[kind], self._metered[kind], amount, beyond)
 
     def _stands(self, index: int, slot: int) -> float:
         """Return how much of what a vehicle takes in a slot stands in its rows."""
@@ -237,14 +257,9 @@ class Flow:
 
     def _room_for(self, index: int, slot: int) -> float:
         """Return how much more a vehicle can take in a slot."""
-        room, car = self.room[slot], self.cars[index]
-        if car.kept is None:
-            return min([room[row] / times for row, times in self._uses[car.kind]], default=math.inf)
-        own, metered = max(0.0, car.kept[slot] - self.took[index][slot]), self._metered[car.kind]
-        return min(
-            [room[row] / times + (0.0 if row in metered else own) for row, times in self._uses[car.kind]],
-            default=math.inf,
-        )
+        car = self.cars[index]
+        kept = 0.0 if car.kept is None else max(0.0, car.kept[slot] - self.took[index][slot])
+        return room_for(self.room[slot], self._uses[car.kind], self._metered[car.kind], kept)
 
     def _make_way(self, index: int) -> None:
         """Let others move, in the slots in which a vehicle has no room, to where they have some."""

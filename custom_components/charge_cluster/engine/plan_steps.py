@@ -14,6 +14,8 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from .plan_flow import room_for, take_room
+
 DUST_A = 1e-6
 DUST_PRICE = 1e-9
 WORTH_A_START = 0.5
@@ -214,22 +216,14 @@ class _Slots:
             self.give_away(index, -self.lacks(index), sorted(dearer, key=prices.__getitem__))
 
     def _there(self, index: int, slot: int) -> float:
-        room, ladder = self._room[slot], self._ladders[index]
-        if not ladder.kept_a:
-            return min([room[row] / times for row, times in ladder.rows], default=math.inf)
-        own = max(0.0, ladder.kept_a - self.amps[index][slot])
-        return min(
-            [room[row] / times + (0.0 if row in ladder.metered else own) for row, times in ladder.rows],
-            default=math.inf,
-        )
+        ladder = self._ladders[index]
+        kept_a = max(0.0, ladder.kept_a - self.amps[index][slot])
+        return room_for(self._room[slot], ladder.rows, ladder.metered, kept_a)
 
     def _give(self, index: int, slot: int, more: float) -> None:
-        room, ladder, before = self._room[slot], self._ladders[index], self.amps[index][slot]
+        ladder, before = self._ladders[index], self.amps[index][slot]
         self.amps[index][slot] += more
-        if not ladder.kept_a:
-            for row, times in ladder.rows:
-                room[row] -= times * more
-            return
-        stands = max(0.0, before + more - ladder.kept_a) - max(0.0, before - ladder.kept_a)
-        for row, times in ladder.rows:
-            room[row] -= times * (more if row in ladder.metered else stands)
+        beyond = more
+        if ladder.kept_a:
+            beyond = max(0.0, before + more - ladder.kept_a) - max(0.0, before - ladder.kept_a)
+        take_room(self._room[slot], ladder.rows, ladder.metered, more, beyond)
