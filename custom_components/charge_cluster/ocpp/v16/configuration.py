@@ -12,6 +12,7 @@ from functools import lru_cache
 
 from ..experience import ABLE, NO_EXPERIENCE, UNABLE, Experience, Topic
 from ..frames import JsonObject
+from ..measurands import agree_on, words
 from ..profiles import KINDS_OF_CHARGERS, ProfileAbilities, units_named
 from ..rpc import Ask, CallRefused, CallTimedOut
 from ..standing import WantedSettings
@@ -186,7 +187,7 @@ async def align(ask: Ask, configuration: Configuration, interval_s: int) -> None
     changed: list[str] = []
     measurands = configuration.settings.get(ALIGNED_MEASURANDS)
     wanted = MEASURANDS[:NEEDED_MEASURANDS]
-    if not (measurands is not None and measurands.read_only) and not set(wanted) <= _words(
+    if not (measurands is not None and measurands.read_only) and not set(wanted) <= words(
         configuration.text(ALIGNED_MEASURANDS)
     ):
         for some in (wanted, wanted[:1]):
@@ -248,27 +249,11 @@ async def _set_measurands(
     known = configuration.settings.get(SAMPLED_MEASURANDS)
     if known is not None and known.read_only:
         return False
-    present = _words(known.value if known is not None else None)
+    present = words(known.value if known is not None else None)
     most = configuration.whole(SAMPLED_MEASURANDS_LENGTH) or len(MEASURANDS)
     wanted = MEASURANDS[: max(1, min(most, NEEDED_MEASURANDS) if few else most)]
     if set(wanted[:NEEDED_MEASURANDS]) <= present:
         return False
-    remembered = _words(experience.known(Topic.MEASURANDS).finding)
-    likely = tuple(measurand for measurand in wanted if measurand in remembered)
-    for some in dict.fromkeys((likely or wanted, wanted)):
-        if await change(ask, configuration, SAMPLED_MEASURANDS, ",".join(some)):
-            experience.learned(Topic.MEASURANDS, ",".join(some))
-            return True
-    if not may_try:
-        return None
-    taken: list[str] = []
-    for measurand in wanted:
-        if await change(ask, configuration, SAMPLED_MEASURANDS, ",".join([*taken, measurand])):
-            taken.append(measurand)
-    if taken:
-        experience.learned(Topic.MEASURANDS, ",".join(taken))
-    return bool(taken)
-
-
-def _words(text: str | None) -> set[str]:
-    return {word.strip() for word in (text or "").split(",") if word.strip()}
+    return await agree_on(
+        wanted, experience, lambda listed: change(ask, configuration, SAMPLED_MEASURANDS, listed), may_try=may_try
+    )

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from ..experience import NO_EXPERIENCE, UNABLE, Experience, Topic
 from ..frames import JsonObject
+from ..measurands import agree_on, likely, words
 from ..reading import inner, objects, text, whole
 from ..rpc import Ask, CallRefused, CallTimedOut
 from ..standing import WantedSettings
@@ -317,28 +318,12 @@ async def _set_measurands(
     wanted = MEASURANDS[:NEEDED_MEASURANDS] if few else MEASURANDS
     if known is None or known.read_only or set(MEASURANDS[:NEEDED_MEASURANDS]) <= words(known.value):
         return False
-    remembered = words(experience.known(Topic.MEASURANDS).finding)
-    likely = tuple(measurand for measurand in wanted if measurand in remembered)
-    if likely and set(likely) <= words(known.value):
+    some = likely(wanted, experience)
+    if some and set(some) <= words(known.value):
         return False
-    for some in dict.fromkeys((likely or wanted, wanted)):
-        if await change(ask, model, UPDATED_MEASURANDS, ",".join(some)):
-            experience.learned(Topic.MEASURANDS, ",".join(some))
-            return True
-    if not may_try:
-        return None
-    taken: list[str] = []
-    for measurand in wanted:
-        if await change(ask, model, UPDATED_MEASURANDS, ",".join([*taken, measurand])):
-            taken.append(measurand)
-    if taken:
-        experience.learned(Topic.MEASURANDS, ",".join(taken))
-    return bool(taken)
-
-
-def words(listed: str | None) -> set[str]:
-    """Return the members of a list as a charger writes it."""
-    return {word.strip() for word in (listed or "").split(",") if word.strip()}
+    return await agree_on(
+        wanted, experience, lambda listed: change(ask, model, UPDATED_MEASURANDS, listed), may_try=may_try
+    )
 
 
 def _place(entry: JsonObject) -> Place | None:
